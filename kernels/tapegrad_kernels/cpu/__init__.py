@@ -1,0 +1,28 @@
+"""Kernels for the processor: a table of contents.
+
+===================  ===========================================================
+module               subject
+===================  ===========================================================
+``elementwise``      NumPy's universal functions, under NumPy's names
+``vector_math``      exp, log, tanh, erf
+``activations``      sigmoid, softplus, gelu, relu and all derivatives
+``reductions``       sum, mean, prod, max, min
+``softmax``          softmax, cross-entropies and their derivatives
+``optimizers``       in-place parameter updates
+``random``           counter-based random numbers (Philox)
+``shaping``          shape, indexing, selection, ordering
+===================  ===========================================================
+
+Arrays are taken in any strides and returned as plain ndarrays; float32 stays
+float32. Arrays are positional arguments and parameters are keywords.
+"""
+
+from __future__ import annotations
+
+from tapegrad_kernels.cpu import elementwise, shaping
+from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
+from tapegrad_kernels.cpu.shaping import *  # noqa: F403
+
+__all__: list[str] = []
+__all__ += elementwise.__all__
+__all__ += shaping.__all__
