@@ -10,6 +10,7 @@ module               subject
 ``softmax``          softmax, cross-entropies and their derivatives
 ``optimizers``       in-place parameter updates
 ``random``           counter-based random numbers (Philox)
+``gemm``             matrix products: gemm, dense, matmul
 ``shaping``          shape, indexing, selection, ordering
 ===================  ===========================================================
 
@@ -21,8 +22,9 @@ from __future__ import annotations
 
 from tapegrad_kernels.cpu import elementwise, shaping
 from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
+from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
 
-__all__: list[str] = []
+__all__: list[str] = ["dense", "gemm", "matmul"]
 __all__ += elementwise.__all__
 __all__ += shaping.__all__

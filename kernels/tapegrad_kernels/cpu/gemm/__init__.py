@@ -1,0 +1,17 @@
+"""Matrix products on the CPU.
+
+================  =============================================================
+module            subject
+================  =============================================================
+``interface``     `gemm`, `dense`, `matmul` on NumPy arrays
+``entry``         the native side of a call: strides, cut into parts
+``blocking``      loops over blocks for the caches and threads
+``packing``       generators of the packers
+``microkernel``   generator of the register tiles
+``table``         their addresses, one table for each dtype
+================  =============================================================
+"""
+
+from tapegrad_kernels.cpu.gemm.interface import dense, gemm, matmul
+
+__all__ = ["dense", "gemm", "matmul"]
