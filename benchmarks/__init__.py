@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks.gemm` and others; see `benchmarks._harness`."""

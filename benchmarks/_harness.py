@@ -1,0 +1,410 @@
+"""Compares libraries fairly: one process for each, taking turns.
+
+Thread pools of Numba, torch and OpenBLAS spin while they wait and slow each
+other down inside one process. Here each contender lives in a process of its own
+(a worker), and the parent lets them time the same workload one after the other,
+round after round, so that a busy moment of the machine hits all of them.
+
+A benchmark is a module that defines ``CONTENDERS`` and calls `main`::
+
+    # benchmarks/axpy.py, run with: python -m benchmarks.axpy --json axpy.json
+    from typing import Any
+    from benchmarks._harness import Contender, main
+
+    def prepare_numpy(workload: dict[str, Any]) -> Any:
+        import numpy as np
+        x = np.ones(workload["n"])
+        return lambda: 2.0 * x + x            # what is timed
+
+    CONTENDERS = {"numpy": Contender(prepare_numpy, requires=("numpy",)), ...}
+    WORKLOADS = [{"name": "1e3", "n": 1000}, {"name": "1e6", "n": 1_000_000}]
+
+    if __name__ == "__main__":
+        main("benchmarks.axpy", CONTENDERS, WORKLOADS, ours="tapegrad")
+
+The names of modules in ``requires`` are imported in the worker alone; a
+contender of which one is missing is skipped with a line. ``prepare`` must import
+its library inside. A workload is a dictionary that JSON can hold, with a
+``name`` and optionally a ``group``, over which geometric means are taken.
+
+The table gives our time and, for each peer, the ratio of its time to ours: above
+1, we are faster. Both the ratio of the minimums and that of the medians stand
+there; on a machine that does other work, trust the minimums.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Workload = dict[str, Any]
+Times = dict[str, list[float]]
+"""Seconds a call, one number for each round, by contender."""
+
+_THREAD_VARIABLES = (
+    "NUMBA_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
+_PAUSE = 0.003
+"""Seconds between two contenders, for the thread pool of the last to fall asleep."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """A library in the comparison.
+
+    Attributes
+    ----------
+    prepare : callable
+        Takes a workload and returns the function to time. Runs in the worker.
+    requires : tuple of str
+        Modules it imports.
+    environment : mapping of str to str
+        Environment variables of its worker.
+    """
+
+    prepare: Callable[[Workload], Callable[[], object]]
+    requires: tuple[str, ...] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def time_batch(function: Callable[[], object], seconds: float, calls: int = 0) -> tuple[float, int]:
+    """Time one batch of calls.
+
+    Parameters
+    ----------
+    function : callable
+        What is timed.
+    seconds : float
+        How long a batch should take; used to find `calls`.
+    calls : int, default 0
+        Calls in the batch; 0 finds the number, after two calls to warm up.
+
+    Returns
+    -------
+    per_call : float
+        Seconds.
+    calls : int
+        Calls in the batch.
+    """
+    clock = time.perf_counter
+    if not calls:
+        function()
+        function()
+        calls = 1
+        while True:
+            start = clock()
+            for _ in range(calls):
+                function()
+            spent = clock() - start
+            if spent > seconds / 4 or spent > 0.05:
+                break
+            calls *= 2
+        calls = max(1, round(calls * seconds / spent))
+    start = clock()
+    for _ in range(calls):
+        function()
+    return (clock() - start) / calls, calls
+
+
+def _work(module: str, name: str) -> None:
+    """Serve requests of the parent: a workload to prepare, or a batch to time."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not reach the protocol
+    contender: Contender = importlib.import_module(module).CONTENDERS[name]
+    function: Callable[[], object] | None = None
+    calls = 0
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if "workload" in request:
+                function, calls = None, 0
+                function = contender.prepare(request["workload"])
+                _, calls = time_batch(function, request["seconds"])
+                answer: dict[str, Any] = {"ready": True}
+            else:
+                assert function is not None
+                per_call, _ = time_batch(function, 0.0, calls)
+                answer = {"time": per_call}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+class _Worker:
+    """A contender's process, seen from the parent."""
+
+    def __init__(self, module: str, name: str, contender: Contender, threads: int) -> None:
+        environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+        environment.update(contender.environment)
+        root = Path(__file__).resolve().parent.parent
+        paths = [str(root), str(root / "kernels"), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        self.name = name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks._harness", module, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=root,
+        )
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise RuntimeError(f"the process of contender {self.name!r} ended")
+        return json.loads(line)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def measure(
+    module: str,
+    contenders: Mapping[str, Contender],
+    workloads: Sequence[Workload],
+    *,
+    rounds: int = 7,
+    seconds: float = 0.05,
+    threads: int | None = None,
+    on_result: Callable[[Workload, Times], object] = lambda workload, times: None,
+) -> list[tuple[Workload, Times]]:
+    """Time all workloads with all contenders, taking turns.
+
+    Parameters
+    ----------
+    module : str
+        Name under which the workers import the benchmark.
+    contenders : mapping of str to Contender
+        By name.
+    workloads : sequence of dict
+        What to time.
+    rounds : int, default 7
+        Batches of each contender for each workload.
+    seconds : float, default 0.05
+        Length of a batch.
+    threads : int, optional
+        Threads of each contender; all cores if not given.
+    on_result : callable, optional
+        Called after each workload.
+
+    Returns
+    -------
+    list of (workload, times)
+        A contender that cannot do a workload is absent from its times.
+    """
+    count = threads or os.cpu_count() or 1
+    workers = [_Worker(module, name, c, count) for name, c in contenders.items()]
+    results = []
+    try:
+        for workload in workloads:
+            times: Times = {}
+            for worker in workers:
+                answer = worker.ask({"workload": workload, "seconds": seconds})
+                if "error" in answer:
+                    print(f"{worker.name}, {workload['name']}: {answer['error']}", file=sys.stderr)
+                else:
+                    times[worker.name] = []
+            for _ in range(rounds):
+                for worker in workers:
+                    if worker.name in times:
+                        time.sleep(_PAUSE)
+                        times[worker.name].append(worker.ask({})["time"])
+            results.append((workload, times))
+            on_result(workload, times)
+    finally:
+        for worker in workers:
+            worker.close()
+    return results
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def describe_run(contenders: Mapping[str, Contender], threads: int) -> dict[str, Any]:
+    """Date, machine and versions."""
+    wanted = {"tapegrad", "numpy", "numba", *(m for c in contenders.values() for m in c.requires)}
+    versions = {}
+    for module in sorted(wanted):
+        try:
+            versions[module.split(".")[0]] = importlib.metadata.version(module.split(".")[0])
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """``(x1 * ... * xn) ** (1 / n)``."""
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def _ratio(times: Times, peer: str, ours: str, statistic: Callable[[list[float]], float]) -> float:
+    return statistic(times[peer]) / statistic(times[ours])
+
+
+def _duration(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def _row(name: str, times: Times, ours: str, peers: Sequence[str]) -> str:
+    cells = [name, _duration(min(times[ours])) if ours in times else "failed"]
+    for peer in peers:
+        if peer in times and ours in times:
+            cells.append(f"{_ratio(times, peer, ours, min):.2f}")
+            cells.append(f"{_ratio(times, peer, ours, statistics.median):.2f}")
+        else:
+            cells += ["", ""]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _summary(
+    results: Sequence[tuple[Workload, Times]], ours: str, peers: Sequence[str]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Geometric means of the ratios, by group and peer."""
+    groups: dict[str, list[Times]] = {}
+    for workload, times in results:
+        if ours in times:
+            groups.setdefault(str(workload.get("group", "all")), []).append(times)
+    summary: dict[str, dict[str, dict[str, float]]] = {}
+    for group, members in groups.items():
+        for peer in peers:
+            both = [times for times in members if peer in times]
+            if both:
+                summary.setdefault(group, {})[peer] = {
+                    "min": geometric_mean([_ratio(t, peer, ours, min) for t in both]),
+                    "median": geometric_mean(
+                        [_ratio(t, peer, ours, statistics.median) for t in both]
+                    ),
+                    "lowest_min": min(_ratio(t, peer, ours, min) for t in both),
+                }
+    return summary
+
+
+def main(
+    module: str,
+    contenders: Mapping[str, Contender],
+    workloads: Sequence[Workload],
+    *,
+    ours: str = "tapegrad",
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Command line of a benchmark: measure, print a Markdown table, write JSON.
+
+    Parameters
+    ----------
+    module : str
+        Name of the benchmark's module, ``"benchmarks.gemm"``.
+    contenders : mapping of str to Contender
+        By name.
+    workloads : sequence of dict
+        What to time.
+    ours : str, default "tapegrad"
+        The contender that the others are compared with.
+    arguments : sequence of str, optional
+        Command line; that of the process if not given.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    parser.add_argument("--rounds", type=int, default=7, help="batches for each (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.05, help="of a batch (%(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
+    parser.add_argument("--only", default="", help="workloads whose name contains this")
+    parser.add_argument("--peers", help="contenders to compare with, separated by commas")
+    parser.add_argument("--json", type=Path, help="write all times to this file")
+    options = parser.parse_args(arguments)
+
+    chosen = {}
+    asked = None if options.peers is None else {ours, *options.peers.split(",")}
+    for name, contender in contenders.items():
+        missing = [m for m in contender.requires if importlib.util.find_spec(m) is None]
+        if missing:
+            print(f"{name} is left out: no module {', '.join(missing)}\n")
+        elif asked is None or name in asked:
+            chosen[name] = contender
+    peers = [name for name in chosen if name != ours]
+    selected = [w for w in workloads if options.only in w["name"]]
+
+    header = describe_run(chosen, options.threads)
+    versions = ", ".join(f"{name} {version}" for name, version in header["versions"].items())
+    print(f"{header['date']}, {header['cpu']}, {header['cores']} cores, {options.threads} threads")
+    print(f"Python {header['python']}, {versions}\n")
+    print("Ratio: the peer's time over ours, of minimums and of medians.\n")
+    titles = ["workload", ours, *(f"{p} {s}" for p in peers for s in ("min", "median"))]
+    print("| " + " | ".join(titles) + " |")
+    print("|" + " --- |" * len(titles), flush=True)
+    results = measure(
+        module,
+        chosen,
+        selected,
+        rounds=options.rounds,
+        seconds=options.seconds,
+        threads=options.threads,
+        on_result=lambda w, t: print(_row(w["name"], t, ours, peers), flush=True),
+    )
+    summary = _summary(results, ours, peers)
+    print()
+    for group, by_peer in summary.items():
+        for peer, ratios in by_peer.items():
+            print(
+                f"{group}, {peer}: geometric mean {ratios['min']:.3f} (minimums), "
+                f"{ratios['median']:.3f} (medians); lowest {ratios['lowest_min']:.2f}"
+            )
+    if options.json:
+        report = {
+            "header": header,
+            "summary": summary,
+            "results": [{"workload": w, "seconds": t} for w, t in results],
+        }
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    _work(*sys.argv[1:3])
