@@ -1,0 +1,167 @@
+"""The command ``train``: data in, a trained network and its report out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tapegrad._cli import data, report
+from tapegrad._cli.architecture import cosine_decay, default_epochs, default_learning_rate
+from tapegrad._cli.compiling import compile_kernels
+from tapegrad._cli.errors import UserError
+from tapegrad._cli.labels import Task
+from tapegrad._cli.run_folder import (
+    HISTORY,
+    WEIGHTS,
+    TrainedModel,
+    checked_folder,
+    remove_results,
+    write_json,
+)
+from tapegrad.callbacks import Callback
+
+# What a dense network trained with Adam calls, by the names of warm-up tasks.
+KERNELS = ("gemm", "softmax", "adam", "random", "elementwise", "reductions")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; see ``python -m tapegrad train --help``."""
+
+    data: str
+    model: str = "mlp"
+    epochs: int | None = None
+    device: str = "cpu"
+    out: str | None = None
+    seed: int = 0
+    target: str | None = None
+    task: Task | None = None
+    batch_size: int = 32
+    learning_rate: float | None = None
+
+
+@dataclass
+class Progress:
+    """What has been trained so far, in whole epochs."""
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history.get("loss", []))
+
+
+class _EpochFiles(Callback):
+    """Sets each epoch's learning rate and leaves a whole, usable model after each."""
+
+    def __init__(
+        self, trained: TrainedModel, folder: Path, learning_rate: float, epochs: int
+    ) -> None:
+        super().__init__()
+        self.progress = Progress()
+        self._trained = trained
+        self._folder = folder
+        self._learning_rate = learning_rate
+        self._epochs = epochs
+        self._started = 0.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._started = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        rate = cosine_decay(self._learning_rate, epoch, self._epochs)
+        self._trained.network.optimizer.learning_rate = rate
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch == 0:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            remove_results(self._folder)
+            self._trained.write_description(self._folder)
+        history = {name: list(values) for name, values in self.progress.history.items()}
+        for name, value in (logs or {}).items():
+            history.setdefault(name, []).append(float(value))
+        self._trained.network.save_weights(self._folder / WEIGHTS)
+        write_json(self._folder / HISTORY, history)
+        self.progress.history = history
+        self.progress.seconds = time.perf_counter() - self._started
+
+
+def run(options: Options) -> int:
+    """Train, report, and leave the files; returns the exit code.
+
+    Raises
+    ------
+    UserError
+        If the data or an option cannot be used; nothing has been written then.
+    """
+    import tapegrad as tg
+
+    if options.device == "cuda":
+        _require_cuda()
+    samples = data.load(
+        options.data, target=options.target, task=options.task, seed=options.seed
+    )
+    name = Path(options.data).stem
+    folder = checked_folder(options.out or f"runs/{name}-{options.model}")
+    epochs = options.epochs or default_epochs(len(samples.x_train), options.batch_size)
+    learning_rate = options.learning_rate or default_learning_rate(options.model)
+
+    tg.set_seed(options.seed)
+    with tg.device(options.device):
+        if options.device == "cpu":
+            compile_kernels(KERNELS)
+        trained = TrainedModel.for_samples(samples, options.model)
+        classification = samples.task == "classification"
+        trained.network.compile(
+            optimizer=tg.optimizers.Adam(learning_rate=learning_rate),
+            loss="sparse_categorical_crossentropy" if classification else "mean_squared_error",
+            metrics=["accuracy" if classification else "mae"],
+        )
+        print(_announcement(options, samples, trained, epochs))
+        files = _EpochFiles(trained, folder, learning_rate, epochs)
+        interrupted = False
+        try:
+            trained.network.fit(
+                samples.x_train,
+                samples.y_train,
+                batch_size=options.batch_size,
+                epochs=epochs,
+                validation_data=(samples.x_test, samples.y_test),
+                callbacks=[files],
+                verbose=1,
+            )
+        except KeyboardInterrupt:
+            if not files.progress.epochs:
+                print("\ninterrupted before the first epoch ended; nothing was written")
+                return 130
+            interrupted = True
+            # The last epoch is half done: go back to the end of the one before.
+            trained.network.load_weights(folder / WEIGHTS)
+            print(f"\ninterrupted; kept the model of epoch {files.progress.epochs}")
+        report.finish(options, samples, trained, files.progress, folder)
+    return 130 if interrupted else 0
+
+
+def _require_cuda() -> None:
+    from tapegrad_kernels import cuda
+
+    if reason := cuda.why_unavailable():
+        raise UserError(f"--device cuda: {reason}")
+
+
+def _announcement(
+    options: Options, samples: data.Samples, trained: TrainedModel, epochs: int
+) -> str:
+    if samples.classes:
+        what = f"{len(samples.classes)} classes of {samples.target_name}"
+    else:
+        what = f"the number {samples.target_name}"
+    return (
+        f"{options.data}: {len(samples.x_train)} training and {len(samples.x_test)} test samples, "
+        f"{samples.x_train.shape[1]} features, {what}\n"
+        f"{options.model}: {trained.network.count_params():,} parameters, {epochs} epochs on "
+        f"{options.device}"
+    )

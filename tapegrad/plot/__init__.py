@@ -1,0 +1,32 @@
+"""Figures of a training run, as matplotlib ``Figure`` objects.
+
+No figure touches ``pyplot``: nothing global changes, no window opens, and figures
+can be made from any thread on a machine without a display.
+
+=======================  ========================================================
+function                 what it shows
+=======================  ========================================================
+``learning_curves``      loss and metrics by epoch
+``confusion_matrix``     which classes are taken for which
+``image_predictions``    images with predicted and true classes
+``table_predictions``    how sure a classifier is of samples from a table
+``predicted_and_true``   predicted against true numbers
+``residuals``            errors of predicted numbers
+``save``                 writes a figure, whole or not at all
+=======================  ========================================================
+"""
+
+from tapegrad.plot.classification import confusion_matrix, image_predictions, table_predictions
+from tapegrad.plot.curves import learning_curves
+from tapegrad.plot.regression import predicted_and_true, residuals
+from tapegrad.plot.style import save
+
+__all__ = [
+    "confusion_matrix",
+    "image_predictions",
+    "learning_curves",
+    "predicted_and_true",
+    "residuals",
+    "save",
+    "table_predictions",
+]

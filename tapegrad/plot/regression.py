@@ -1,0 +1,97 @@
+"""Figures of predicted numbers: against the true ones, and their errors."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from tapegrad.plot.style import BLUE, GREY, INK, new_figure, set_title, styled
+
+
+def _points(count: int) -> dict[str, float]:
+    """Marks that stay readable when there are many of them."""
+    return {"s": 26.0, "alpha": 0.75} if count <= 500 else {"s": 9.0, "alpha": 0.4}
+
+
+@styled
+def predicted_and_true(
+    predicted: ArrayLike, true: ArrayLike, *, name: str = "y", title: str = "Predictions"
+) -> Figure:
+    """Draw predicted against true numbers.
+
+    Parameters
+    ----------
+    predicted, true : array_like of shape (samples,)
+        Numbers in the unit of the data.
+    name : str, default "y"
+        What is predicted.
+    title : str, default "Predictions"
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Points on the diagonal are predicted exactly.
+
+    Examples
+    --------
+    >>> figure = predicted_and_true([1.1, 1.9], [1.0, 2.0], name="price")
+    >>> figure.axes[0].get_ylabel()
+    'predicted price'
+    """
+    guesses, truths = np.asarray(predicted), np.asarray(true)
+    figure = new_figure(5.4, 5.4)
+    set_title(figure, title)
+    axes = figure.subplots()
+    low = float(min(guesses.min(), truths.min()))
+    high = float(max(guesses.max(), truths.max()))
+    room = 0.05 * (high - low) or 1.0
+    limits = (low - room, high + room)
+    axes.plot(limits, limits, color=GREY, lw=1.0, label="exact")
+    axes.scatter(truths, guesses, color=BLUE, linewidths=0, label="test samples", **_points(len(truths)))
+    axes.set_xlim(limits)
+    axes.set_ylim(limits)
+    axes.set_aspect("equal")
+    axes.set_xlabel(f"true {name}")
+    axes.set_ylabel(f"predicted {name}")
+    axes.legend(loc="upper left")
+    return figure
+
+
+@styled
+def residuals(
+    predicted: ArrayLike, true: ArrayLike, *, name: str = "y", title: str = "Residuals"
+) -> Figure:
+    """Draw the errors of predicted numbers, by prediction and as a histogram.
+
+    Parameters
+    ----------
+    predicted, true : array_like of shape (samples,)
+        Numbers in the unit of the data.
+    name : str, default "y"
+        What is predicted.
+    title : str, default "Residuals"
+        Title of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A good model leaves errors without a pattern, spread evenly around 0.
+    """
+    guesses = np.asarray(predicted)
+    errors = guesses - np.asarray(true)
+    figure = new_figure(8.4, 4.0)
+    set_title(figure, title)
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[2.4, 1.0])
+    left.axhline(0.0, color=GREY, lw=1.0)
+    left.scatter(guesses, errors, color=BLUE, linewidths=0, **_points(len(errors)))
+    left.set_xlabel(f"predicted {name}")
+    left.set_ylabel(f"predicted − true {name}")
+    right.hist(errors, bins=min(30, max(5, len(errors) // 6)), orientation="horizontal", color=BLUE)
+    right.axhline(0.0, color=GREY, lw=1.0)
+    mean = float(errors.mean())
+    right.axhline(mean, color=INK, lw=1.2, ls="--", label=f"mean {mean:.3g}")
+    right.set_xlabel("test samples")
+    right.legend(loc="upper right")
+    return figure
