@@ -24,9 +24,7 @@ def main(*folders: str) -> int:
             failures.append(f"{folder}: report.json has other entries than documented")
         if report["test"]["accuracy"] < ACCURACY:
             failures.append(f"{folder}: test accuracy is below {ACCURACY}")
-        failures += [
-            f"{folder}: no {plot}" for plot in PLOTS if not (folder / plot).stat().st_size
-        ]
+        failures += [f"{folder}: no {plot}" for plot in PLOTS if not (folder / plot).stat().st_size]
     if len(weights) != 1:
         failures.append("runs with one seed left different weights")
     print("\n".join(failures) or f"{len(folders)} runs: identical weights")

@@ -11,7 +11,7 @@ def main(*files: str) -> int:
     total = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     empty = 0
     for file in files:
-        counts = {name: 0 for name in total}
+        counts = dict.fromkeys(total, 0)
         for suite in ElementTree.parse(file).iter("testsuite"):
             for name in total:
                 counts[name] += int(suite.get(name, 0))

@@ -98,7 +98,9 @@ def default_epochs(samples: int, batch_size: int) -> int:
 
 
 def cosine_decay(initial: float, epoch: int, epochs: int) -> float:
-    """Learning rate of an epoch: half a cosine from `initial` towards 0 (Loshchilov & Hutter, 2017).
+    """Learning rate of an epoch, half a cosine from `initial` towards 0.
+
+    Without the restarts of Loshchilov & Hutter, "SGDR" (2017), equation 5.
 
     Examples
     --------

@@ -188,7 +188,8 @@ def _cut(table: Table, task: Task | None, seed: int) -> tuple[Table, Table, Task
 
 
 def _samples(name: str, train: Table, test: Table, task: Task | None) -> Samples:
-    assert train.y is not None and test.y is not None
+    assert train.y is not None
+    assert test.y is not None
     task = task_of(train.y, task, train.source)
     scaling = Scaling.of(train.x)
     classes: list[str] = []

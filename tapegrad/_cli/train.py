@@ -101,9 +101,7 @@ def run(options: Options) -> int:
 
     if options.device == "cuda":
         _require_cuda()
-    samples = data.load(
-        options.data, target=options.target, task=options.task, seed=options.seed
-    )
+    samples = data.load(options.data, target=options.target, task=options.task, seed=options.seed)
     name = Path(options.data).stem
     folder = checked_folder(options.out or f"runs/{name}-{options.model}")
     epochs = options.epochs or default_epochs(len(samples.x_train), options.batch_size)

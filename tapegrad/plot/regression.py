@@ -49,7 +49,9 @@ def predicted_and_true(
     room = 0.05 * (high - low) or 1.0
     limits = (low - room, high + room)
     axes.plot(limits, limits, color=GREY, lw=1.0, label="exact")
-    axes.scatter(truths, guesses, color=BLUE, linewidths=0, label="test samples", **_points(len(truths)))
+    axes.scatter(
+        truths, guesses, color=BLUE, linewidths=0, label="test samples", **_points(len(truths))
+    )
     axes.set_xlim(limits)
     axes.set_ylim(limits)
     axes.set_aspect("equal")
