@@ -157,7 +157,7 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
     return np.where(condition, x, y)
 
 
-def clip(x: Array, *, min: Any = None, max: Any = None) -> Array:
+def clip(x: Array, min: Any = None, max: Any = None) -> Array:
     """`x` limited to the range from `min` to `max`; None leaves a side open."""
     if min is None and max is None:
         return np.array(x)

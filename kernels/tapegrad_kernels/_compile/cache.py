@@ -1,0 +1,194 @@
+"""The folder in which compiled kernels are kept between runs.
+
+Numba's own cache knows only the file of the function it compiles: after an edit
+of a callee in another file, or under other debugging flags, it serves stale
+code. Here the folder's name carries a hash of all kernel sources, the versions
+of the compiler and the CPU, so that a folder never holds code of two kinds.
+
+Cache files are pickles, and loading one runs what it says. The folder is
+therefore private to the user (mode 0700, owner checked).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import pickle
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+from numba.core.caching import _CacheLocator as CacheLocator
+
+from tapegrad_kernels._compile import features
+
+PRUNE_AFTER_DAYS = 30
+"""Folders of other versions or other flags that nobody used for so long are removed."""
+
+_PREFIX = "kernels-"
+
+
+def _base_folder() -> Path:
+    """The user's cache folder for tapegrad, by the custom of the system."""
+    if chosen := os.environ.get("TAPEGRAD_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        root = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Caches"
+    else:
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "tapegrad"
+
+
+@functools.cache
+def build_key() -> str:
+    """Hash of everything outside a kernel's own text that shapes its machine code."""
+    digest = hashlib.sha256()
+    for part in (
+        sys.version,
+        numba.__version__,
+        llvmlite.__version__,
+        features.cpu_name(),
+        ",".join(sorted(features.cpu_features())),
+        str(features.vector_bits()),
+        str(numba.config.BOUNDSCHECK),
+        str(numba.config.OPT),
+        str(numba.config.DEBUGINFO_DEFAULT),
+    ):
+        digest.update(part.encode())
+        digest.update(b"\0")
+    package = Path(__file__).parent.parent
+    for source in sorted(package.rglob("*.py")):
+        digest.update(str(source.relative_to(package)).encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _make_private(folder: Path) -> None:
+    """Create `folder` for this user alone; raise OSError if another owns or may write it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform != "win32":
+        state = folder.stat()
+        if state.st_uid != os.getuid():
+            raise PermissionError(f"the kernel cache {folder} belongs to another user")
+        if state.st_mode & 0o077:
+            folder.chmod(0o700)
+    tempfile.TemporaryFile(dir=folder).close()
+
+
+def _prune(base: Path, keep: str) -> None:
+    oldest = time.time() - PRUNE_AFTER_DAYS * 86_400
+    for other in base.glob(_PREFIX + "*"):
+        try:
+            if other.name != keep and other.is_dir() and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
+        except OSError:  # another process was faster
+            continue
+
+
+@functools.cache
+def folder() -> Path | None:
+    """Folder of this build's compiled kernels, or None where none can be written.
+
+    ``TAPEGRAD_CACHE_DIR`` chooses the place. Without a writable place kernels
+    still work; each process then compiles what it uses.
+    """
+    name = _PREFIX + build_key()
+    try:
+        base = _base_folder()
+        chosen = base / name
+        _make_private(chosen)
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory
+        warnings.warn(
+            f"compiled kernels cannot be kept ({error}); each run will compile them again. "
+            "Set TAPEGRAD_CACHE_DIR to a folder that you can write",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    os.utime(chosen)  # pruning goes by the last use
+    _prune(base, name)
+    return chosen
+
+
+class _KernelFile(IndexDataCacheFile):
+    """One file for each kernel and signature, named by their hash.
+
+    Numba keeps an index beside numbered files; two processes that compile at
+    once can then file one's code under the other's signature. Without an index
+    there is nothing to corrupt: each file is written whole under a temporary
+    name and moved into place.
+    """
+
+    def _name_of(self, key: Any) -> str:
+        return f"{self._index_name[:-4]}-{hashlib.sha256(repr(key).encode()).hexdigest()[:20]}.nbc"
+
+    def save(self, key: Any, data: Any) -> None:
+        self._save_data(self._name_of(key), data)
+
+    def load(self, key: Any) -> Any:
+        try:
+            return self._load_data(self._name_of(key))
+        except FileNotFoundError:
+            return None
+        except (OSError, EOFError, pickle.UnpicklingError, ValueError):
+            return None  # truncated by a full disk or a crash: compile again
+
+
+class _Locator(CacheLocator):
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+
+    def get_cache_path(self) -> str:
+        return str(self._path)
+
+    def get_source_stamp(self) -> str:
+        return build_key()
+
+    def get_disambiguator(self) -> str:
+        return self._name
+
+
+class _Implementation(CompileResultCacheImpl):
+    def __init__(self, locator: _Locator, name: str) -> None:
+        self._locator = locator
+        self._filename_base = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
+
+    def check_cachable(self, cres: Any) -> bool:
+        # Code that holds an address of this process (a ctypes function, a large
+        # global array) would crash the next one.
+        return not cres.library.has_dynamic_globals
+
+
+class KernelCache(FunctionCache):
+    """Numba's function cache over this package's folder, keyed by name and signature."""
+
+    def __init__(self, function: Callable[..., Any], name: str, path: Path) -> None:
+        self._name = name
+        self._py_func = function
+        self._impl = _Implementation(_Locator(path, name), name)
+        self._cache_path = str(path)
+        self._cache_file = _KernelFile(str(path), self._impl.filename_base, build_key())
+        self.enable()
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        # The folder stands for the sources. Closures are left out on purpose:
+        # Numba would hash a pickle of them, which differs from run to run.
+        return (self._name, sig, codegen.magic_tuple())
+
+
+def cache_for(function: Callable[..., Any], name: str) -> KernelCache | None:
+    """A cache for `function` under the unique `name`, or None where none can be had."""
+    path = folder()
+    return None if path is None else KernelCache(function, name, path)

@@ -1,0 +1,92 @@
+"""Many Variables in one buffer, so that an optimizer updates them in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tapegrad._core import device as _device
+from tapegrad._core.primitive import primitive
+from tapegrad._core.variable import Variable
+
+_ALIGNMENT = 16  # elements; each segment starts on a whole vector
+
+gather_flat = primitive(
+    "gather_flat",
+    mutates=(0,),
+    doc="Copy arrays into the segments of a flat buffer that start at `offsets`.",
+)
+
+
+class FlatVariables:
+    """Variables of one dtype on one device whose values are views of one buffer.
+
+    Parameters
+    ----------
+    variables : sequence of Variable
+        The members. Their memory moves into the buffer; their values, names and
+        gradients' identities stay.
+
+    Attributes
+    ----------
+    parameters : Variable
+        The buffer, 1-D. Between segments there may be padding, which is zero.
+    """
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        if len({(v.dtype, v.device) for v in variables}) != 1:
+            raise ValueError("FlatVariables: the Variables must share one dtype and one device")
+        self.variables = list(variables)
+        self.offsets: list[int] = []
+        size = 0
+        for variable in self.variables:
+            self.offsets.append(size)
+            size += -(-variable.size // _ALIGNMENT) * _ALIGNMENT
+        self.parameters = self.buffer("parameters", size)
+        self._gradients = self.buffer("gradients", size)
+        self._adopt(self.parameters._tensor._data)
+
+    def buffer(self, name: str, size: int | None = None) -> Variable:
+        """A buffer of zeros beside the parameters, for gradients or an optimizer's slots."""
+        first = self.variables[0]
+        length = self.parameters.size if size is None else size
+        with _device.device(first.device):
+            return Variable(np.zeros(length, first.dtype), name=name, trainable=False)
+
+    def _adopt(self, data: Any) -> None:
+        """Move every member's value into `data` and make it a view of its segment."""
+        gather_flat(
+            self.parameters, *(v._tensor for v in self.variables), offsets=tuple(self.offsets)
+        )
+        data = self.parameters._tensor._data
+        for variable, offset in zip(self.variables, self.offsets, strict=True):
+            segment = data[offset : offset + variable.size].reshape(variable.shape)
+            variable._bind(segment)
+            variable._flat = self
+
+    def prepare_write(self) -> Variable:
+        """The buffer, safe to be written: whoever holds an old value keeps it.
+
+        Members that were assigned out of the buffer, or taken into another one,
+        are moved back.
+        """
+        for variable in self.variables:
+            if variable._flat is not self or variable._is_shared():
+                fresh = self.buffer("parameters")
+                self.parameters = fresh
+                self._adopt(fresh._tensor._data)
+                break
+        return self.parameters
+
+    def gather(self, gradients: Sequence[Any]) -> Variable:
+        """The gradients in one buffer, each in the segment of its Variable.
+
+        Parameters
+        ----------
+        gradients : sequence of Tensor
+            One for each member, of its shape.
+        """
+        gather_flat(self._gradients, *gradients, offsets=tuple(self.offsets))
+        return self._gradients

@@ -1,0 +1,137 @@
+"""Indexing of every kind that NumPy knows, with gradients that accumulate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapegrad._core.operators import Operators
+from tapegrad._core.primitive import defvjp, primitive
+from tapegrad._core.registry import operation
+from tapegrad._core.tensor import Tensor, tensor
+
+
+def _plain(part: Any) -> Any:
+    """A part of an index as NumPy takes it: tensors and lists become arrays."""
+    if isinstance(part, Operators):
+        part = np.asarray(part)
+    elif isinstance(part, list):
+        part = np.asarray(part) if part else np.empty(0, np.intp)
+    if isinstance(part, np.ndarray) and part.dtype.kind not in "iub":
+        raise IndexError(
+            f"getitem: an index must consist of integers or booleans, got dtype {part.dtype}"
+        )
+    return part
+
+
+_getitem = primitive("getitem", saves="none", view=True)
+_index_add = primitive("index_add", saves="none")
+defvjp(_getitem, lambda g, answer, x, index: _index_add(g, index=index, shape=x.shape))
+defvjp(_index_add, lambda g, answer, x, index, shape: _getitem(g, index=index))
+
+
+@operation()
+def getitem(x: Any, index: Any) -> Tensor:
+    """``x[index]`` with integers, slices, ellipsis, new axes, integer and boolean arrays.
+
+    Parameters
+    ----------
+    x : array_like
+    index : index expression
+        As NumPy takes it; tensors may stand in it.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If the index is out of range or of a wrong kind.
+
+    Notes
+    -----
+    An element that is selected several times gets the sum of the gradients.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0])
+    >>> x[[0, 0, 2]]
+    Tensor([1., 1., 3.], dtype=float64)
+    >>> tg.grad(lambda x: x[[0, 0, 2]].sum())(x)
+    Tensor([2., 0., 1.], dtype=float64)
+    """
+    if isinstance(index, tuple):
+        index = tuple([_plain(part) for part in index])
+    elif not isinstance(index, int | slice):
+        index = _plain(index)
+    return _getitem(x if isinstance(x, Operators) else tensor(x), index=index)
+
+
+@operation()
+def index_add(values: Any, index: Any, shape: tuple[int, ...]) -> Tensor:
+    """Zeros of `shape` with `values` added at `index`: the transpose of indexing."""
+    if isinstance(index, tuple):
+        index = tuple([_plain(part) for part in index])
+    else:
+        index = _plain(index)
+    return _index_add(values, index=index, shape=tuple(shape))
+
+
+@operation(np.take)
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """Elements, or slices along an axis, at integer `indices`.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> tg.ops.take(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), [1, 1], axis=0)
+    Tensor([[3., 4.],
+            [3., 4.]], dtype=float64)
+    """
+    x = x if isinstance(x, Operators) else tensor(x)
+    chosen = np.asarray(indices)
+    if chosen.dtype.kind not in "iu":
+        raise IndexError(f"take: expected integer indices, got dtype {chosen.dtype}")
+    if axis is None:
+        return getitem(x.reshape(-1), chosen)  # type: ignore[attr-defined]
+    return getitem(x, (slice(None),) * (axis % x.ndim) + (chosen,))  # type: ignore[attr-defined]
+
+
+@operation(np.take_along_axis)
+def take_along_axis(x: Any, indices: Any, axis: int) -> Tensor:
+    """One element of `x` along an axis for each index, as `argsort` returns them."""
+    x = x if isinstance(x, Operators) else tensor(x)
+    chosen = np.asarray(indices)
+    ndim = x.ndim  # type: ignore[attr-defined]
+    parts: list[Any] = list(np.indices(chosen.shape, sparse=True))
+    parts[axis % ndim] = chosen
+    return getitem(x, tuple(parts))
+
+
+@operation(np.diagonal)
+def diagonal(x: Any, offset: int = 0) -> Tensor:
+    """The diagonal of the first two axes of `x`, as the last axis of the result."""
+    x = x if isinstance(x, Operators) else tensor(x)
+    rows, columns = x.shape[:2]  # type: ignore[attr-defined]
+    length = max(0, min(rows - max(-offset, 0), columns - max(offset, 0)))
+    steps = np.arange(length)
+    picked = getitem(x, (steps + max(-offset, 0), steps + max(offset, 0)))
+    order = (*range(1, picked.ndim), 0)
+    return picked.transpose(order) if picked.ndim > 1 else picked
+
+
+@operation(np.diag)
+def diag(x: Any, k: int = 0) -> Tensor:
+    """The diagonal of a matrix, or the matrix with a vector on its diagonal."""
+    x = x if isinstance(x, Operators) else tensor(x)
+    if x.ndim == 2:  # type: ignore[attr-defined]
+        return diagonal(x, k)
+    if x.ndim != 1:  # type: ignore[attr-defined]
+        raise ValueError(f"diag: expected one or two axes, got shape {x.shape}")  # type: ignore[attr-defined]
+    length = x.shape[0]  # type: ignore[attr-defined]
+    steps = np.arange(length)
+    size = length + abs(k)
+    return index_add(x, (steps + max(-k, 0), steps + max(k, 0)), (size, size))
