@@ -39,8 +39,8 @@ class Scaling:
     def of(cls, x: np.ndarray) -> Scaling:
         """Measure features of shape (samples, *shape)."""
         flat = x.reshape(len(x), -1)
-        mean = flat.mean(axis=0)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # told of below
+            mean = flat.mean(axis=0)
             spread = np.full(mean.shape, flat.std()) if x.ndim > 2 else flat.std(axis=0)
         if not (np.isfinite(mean).all() and np.isfinite(spread).all()):
             raise UserError("the features are too large to be standardised in float64")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -104,20 +106,24 @@ def _checked_labels(values: Any, what: str, count: int) -> np.ndarray:
     return array
 
 
-def _load(path: Path, name: str) -> Any:
+@contextmanager
+def _loaded(path: Path, name: str) -> Iterator[Any]:
     """``np.load`` of data that needs no pickle, its many errors made one."""
     try:
-        return np.load(path, allow_pickle=False)
+        file = path.open("rb")
     except PermissionError as error:
         raise UserError(f"{name} cannot be read: permission denied") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
-            with path.open("rb") as file:
-                if file.read(6) == b"\x93NUMPY":
-                    raise UserError(_objects(name)) from error
-        raise UserError(
-            f"{name} is not what its suffix says: it holds no NumPy {path.suffix} data"
-        ) from error
+    with file:
+        try:
+            stored = np.load(file, allow_pickle=False)
+        except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
+            file.seek(0)
+            if "Object arrays" in str(error) and file.read(6) == b"\x93NUMPY":
+                raise UserError(_objects(name)) from error
+            raise UserError(
+                f"{name} is not what its suffix says: it holds no NumPy {path.suffix} data"
+            ) from error
+        yield stored
 
 
 def _objects(what: str) -> str:
@@ -136,10 +142,9 @@ def read_npy(path: Path, *, labelled: bool | int = True) -> Table:
         labels if it has one column more.
     """
     name = path.name
-    array = _load(path, name)
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise UserError(f"{name} is not what its suffix says: it is a .npz archive")
+    with _loaded(path, name) as array:
+        if not isinstance(array, np.ndarray):
+            raise UserError(f"{name} is not what its suffix says: it is a .npz archive")
     if array.ndim != 2:
         raise UserError(
             f"{name} has shape {array.shape}; a .npy file must have two dimensions, a row a "
@@ -168,10 +173,9 @@ def read_npz(path: Path, *, need_labels: bool = True) -> tuple[Table, Table | No
         `test` is None where the file has one part only.
     """
     name = path.name
-    archive = _load(path, name)
-    if isinstance(archive, np.ndarray):
-        raise UserError(f"{name} is not what its suffix says: it is a .npy array")
-    with archive:
+    with _loaded(path, name) as archive:
+        if isinstance(archive, np.ndarray):
+            raise UserError(f"{name} is not what its suffix says: it is a .npy array")
         keys = set(archive.files)
 
         def read(key: str) -> np.ndarray:

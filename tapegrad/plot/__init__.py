@@ -1,7 +1,7 @@
 """Figures of a training run, as matplotlib ``Figure`` objects.
 
-No figure touches ``pyplot``: nothing global changes, no window opens, and figures
-can be made from any thread on a machine without a display.
+No figure touches ``pyplot``: no window opens, no figure is kept alive behind the
+caller's back, and a machine without a display will do.
 
 =======================  ========================================================
 function                 what it shows

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from tapegrad.plot.style import BLUE, GREY, INK, new_figure, set_title, styled
 
 
-def _points(count: int) -> dict[str, float]:
-    """Marks that stay readable when there are many of them."""
-    return {"s": 26.0, "alpha": 0.75} if count <= 500 else {"s": 9.0, "alpha": 0.4}
+def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, label: str | None = None) -> None:
+    """Draw points, small and pale enough to stay readable when there are many of them."""
+    size, alpha = (26.0, 0.75) if len(x) <= 500 else (9.0, 0.4)
+    axes.scatter(x, y, s=size, alpha=alpha, color=BLUE, linewidths=0, label=label)
 
 
 @styled
@@ -49,9 +51,7 @@ def predicted_and_true(
     room = 0.05 * (high - low) or 1.0
     limits = (low - room, high + room)
     axes.plot(limits, limits, color=GREY, lw=1.0, label="exact")
-    axes.scatter(
-        truths, guesses, color=BLUE, linewidths=0, label="test samples", **_points(len(truths))
-    )
+    _scatter(axes, truths, guesses, "test samples")
     axes.set_xlim(limits)
     axes.set_ylim(limits)
     axes.set_aspect("equal")
@@ -87,7 +87,7 @@ def residuals(
     set_title(figure, title)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[2.4, 1.0])
     left.axhline(0.0, color=GREY, lw=1.0)
-    left.scatter(guesses, errors, color=BLUE, linewidths=0, **_points(len(errors)))
+    _scatter(left, guesses, errors)
     left.set_xlabel(f"predicted {name}")
     left.set_ylabel(f"predicted − true {name}")
     right.hist(errors, bins=min(30, max(5, len(errors) // 6)), orientation="horizontal", color=BLUE)

@@ -1,0 +1,86 @@
+"""Small data files, good and bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tapegrad._cli.arguments import main
+
+Write = Callable[..., str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is also the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    """Write text, an array (.npy) or arrays (.npz) to a file; returns its name."""
+
+    def to(name: str, content: object = None, **arrays: object) -> str:
+        path = folder / name
+        if isinstance(content, str):
+            path.write_text(content, "utf-8")
+        elif isinstance(content, bytes):
+            path.write_bytes(content)
+        elif content is not None:
+            np.save(path, np.asarray(content), allow_pickle=True)
+        else:
+            np.savez(path, **{key: np.asarray(value) for key, value in arrays.items()})
+        return name
+
+    return to
+
+
+@pytest.fixture
+def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that must be refused: exit code 2, one sentence, nothing written."""
+
+    def run(*arguments: str) -> str:
+        before = sorted(folder.rglob("*"))
+        try:
+            code = main(arguments)
+        except SystemExit as exit_request:  # argparse
+            code = exit_request.code
+        printed = capsys.readouterr()
+        assert code == 2, printed
+        assert printed.err.count("\n") == 1, printed.err
+        assert "Traceback" not in printed.err
+        assert printed.out == ""
+        assert sorted(folder.rglob("*")) == before
+        return printed.err
+
+    return run
+
+
+FLOWERS = ("rose", "tulip", "daisy")
+
+
+@pytest.fixture
+def flowers(write: Write) -> str:
+    """A CSV file of three classes that two columns tell apart."""
+    generator = np.random.default_rng(0)
+    lines = ["petal length,petal width,species"]
+    for index in range(60):
+        kind = index % 3
+        length, width = generator.normal((kind * 3.0, -kind * 2.0), 0.3)
+        lines.append(f"{length:.3f},{width:.3f},{FLOWERS[kind]}")
+    return write("flowers.csv", "\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def houses(write: Write) -> str:
+    """A CSV file with a price that is linear in its features, far from 0 and 1."""
+    generator = np.random.default_rng(1)
+    area, rooms = generator.uniform(30, 200, 80), generator.integers(1, 7, 80)
+    price = 3000.0 * area + 20000.0 * rooms + 50000.0
+    lines = ["area,price,rooms"]
+    lines += [f"{a:.2f},{p:.1f},{r}" for a, p, r in zip(area, price, rooms, strict=True)]
+    return write("houses.csv", "\n".join(lines) + "\n")
