@@ -37,6 +37,7 @@ REFUSED = 1
 SETUP_TABLE, SETUP_PARTS, SETUP_LAUNCHER, SETUP_WORKSPACE_BYTES, SETUP_THREADS = range(5)
 SETUP_LENGTH = 5
 
+PAGE = 4096
 _HEADER_BYTES = 512
 """Head of a workspace, where the records stand."""
 
@@ -274,18 +275,19 @@ def _most_threads() -> int:
     return int(numba.config.NUMBA_NUM_THREADS)
 
 
-class Workspace:
-    """Memory for the packed blocks of all parts of one product.
+Workspace = tuple[int, np.ndarray]
+"""Address and owner of the memory for the packed blocks of all parts of one product."""
 
-    Taken from the system untouched, so only what a product uses becomes real.
+
+def new_workspace() -> Workspace:
+    """Memory that serves a product of any size and dtype, one at a time.
+
+    It is not touched here, so only what a product uses becomes real.
     """
-
-    def __init__(self) -> None:
-        part = max(
-            blocking.workspace_bytes(tile_for(name).packed_rows, size)
-            for name, size in ITEM_SIZE.items()
-        )
-        length = _HEADER_BYTES + _most_threads() * part + 4096
-        self._memory = np.empty(length, np.uint8)
-        start = self._memory.ctypes.data
-        self.address = start + (-start) % 4096
+    part = max(
+        blocking.workspace_bytes(tile_for(name).packed_rows, size)
+        for name, size in ITEM_SIZE.items()
+    )
+    memory = np.empty(_HEADER_BYTES + _most_threads() * part + PAGE, np.uint8)
+    address = memory.ctypes.data
+    return address + (-address) % PAGE, memory

@@ -8,21 +8,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tapegrad_kernels._compile import on_warmup
-from tapegrad_kernels.cpu.gemm.entry import Entry, Workspace, entry_for
+from tapegrad_kernels.cpu.gemm.entry import Entry, Workspace, entry_for, new_workspace
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE, BIAS, RELU
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_ACTIVATION_FLAG = {None: 0, "linear": 0, "relu": RELU, "tanh": 0, "sigmoid": 0}
+_FLAGS_OF_ONE_PASS = {None: 0, "linear": 0, "relu": RELU}
 _SECOND_PASS = frozenset({"tanh", "sigmoid"})
 
-_FLOAT32 = np.dtype(np.float32)
-_FLOAT64 = np.dtype(np.float64)
+_ndarray = np.ndarray
+_empty = np.empty
 _entries: dict[np.dtype[Any], Entry] = {}
+_usual: dict[np.dtype[Any], tuple[Any, ...]] = {}
+# Bound methods, looked up once: the usual call takes little more than a microsecond.
+_usual_entry, _flags_of_one_pass = _usual.get, _FLAGS_OF_ONE_PASS.get
 
 # Workspaces that no call uses now. Appending and popping are atomic, so there
 # are as many in all as calls ever ran at the same time.
 _idle: list[Workspace] = []
+_take_workspace, _return_workspace = _idle.pop, _idle.append
 
 
 def _entry_of(dtype: np.dtype[Any]) -> Entry | None:
@@ -30,7 +34,15 @@ def _entry_of(dtype: np.dtype[Any]) -> Entry | None:
     entry = _entries.get(dtype)
     if entry is None and dtype.isnative and dtype.name in {"float32", "float64"}:
         entry = _entries[dtype] = entry_for(dtype.name)
+        _usual[dtype] = (entry.multiply, entry.setup, entry.dtype, entry.no_bias)
     return entry
+
+
+def _borrow() -> Workspace:
+    try:
+        return _take_workspace()
+    except IndexError:
+        return new_workspace()
 
 
 def _describe(array: Array) -> str:
@@ -47,14 +59,11 @@ def _run(
     transpose_b: bool,
     flags: int,
 ) -> int:
-    try:
-        workspace = _idle.pop()
-    except IndexError:
-        workspace = Workspace()
+    workspace = _borrow()
     status = entry.multiply(
-        a, b, out, bias, transpose_a, transpose_b, flags, entry.setup, workspace.address
+        a, b, out, bias, transpose_a, transpose_b, flags, entry.setup, workspace[0]
     )
-    _idle.append(workspace)
+    _return_workspace(workspace)
     return status
 
 
@@ -116,32 +125,28 @@ def gemm(
            [ 0. , 23. ]])
     """
     # The usual call goes straight to the native entry, which looks at shapes and
-    # strides itself. Whatever it refuses, or is unusual here, takes the careful way.
+    # strides itself. What it refuses, or what is unusual here, takes the careful way.
     if (
-        type(a) is np.ndarray
-        and type(b) is np.ndarray
-        and a.ndim == 2
-        and b.ndim == 2
+        type(a) is type(b) is _ndarray
         and out is None
         and not accumulate
-        and activation not in _SECOND_PASS
-        and (entry := _entries.get(a.dtype)) is not None
-        and b.dtype == entry.dtype
-        and activation in _ACTIVATION_FLAG
+        and (usual := _usual_entry(a.dtype)) is not None
+        and (flags := _flags_of_one_pass(activation)) is not None
     ):
-        flags = _ACTIVATION_FLAG[activation]
-        if bias is None:
-            row = entry.no_bias
-        elif type(bias) is np.ndarray and bias.ndim == 1 and bias.dtype == entry.dtype:
+        multiply, setup, dtype, row = usual
+        if bias is not None and type(bias) is _ndarray and bias.ndim == 1 and bias.dtype is dtype:
             row = bias
             flags |= BIAS
-        else:
-            row = None
-        if row is not None:
-            result = np.empty(
-                (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), entry.dtype
+        if b.dtype is dtype and a.ndim == b.ndim == 2 and (bias is None or row is bias):
+            result = _empty(
+                (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), dtype
             )
-            if not _run(entry, a, b, result, row, transpose_a, transpose_b, flags):
+            workspace = _borrow()
+            refused = multiply(
+                a, b, result, row, transpose_a, transpose_b, flags, setup, workspace[0]
+            )
+            _return_workspace(workspace)
+            if not refused:
                 return result
     return _gemm_with_care(
         np.asarray(a),
@@ -196,7 +201,7 @@ def _check_operands(
             f"gemm: bias is {_describe(bias)}; it must have the shape ({n},), the columns "
             f"of the product of a, {_describe(a)}, and b, {_describe(b)}"
         )
-    if activation not in _ACTIVATION_FLAG:
+    if activation not in _FLAGS_OF_ONE_PASS and activation not in _SECOND_PASS:
         raise ValueError(
             f"gemm: activation is {activation!r}; it must be None, 'linear', 'relu', "
             "'tanh' or 'sigmoid'"
@@ -238,7 +243,7 @@ def _gemm_with_care(
     if out is not None and not isinstance(out, np.ndarray):
         raise TypeError(f"gemm: out is a {type(out).__name__}; it must be a NumPy array")
     entry = _check_operands(a, b, out, transpose_a, transpose_b, bias, activation, accumulate)
-    flags = _ACTIVATION_FLAG[activation] | (ACCUMULATE if accumulate else 0)
+    flags = _FLAGS_OF_ONE_PASS.get(activation, 0) | (ACCUMULATE if accumulate else 0)
     if bias is not None:
         flags |= BIAS
         bias = np.ascontiguousarray(bias)
@@ -450,10 +455,7 @@ def _multiply_stacks(
     if result.size == 0:
         return result
     sizes = np.array([transpose_a, transpose_b, m, n, depth, lda, ldb], np.int64)
-    try:
-        workspace = _idle.pop()
-    except IndexError:
-        workspace = Workspace()
+    workspace = _borrow()
     entry.multiply_batches(
         a.ctypes.data,
         b.ctypes.data,
@@ -462,9 +464,9 @@ def _multiply_stacks(
         _offsets(b, leading),
         sizes,
         entry.setup,
-        workspace.address,
+        workspace[0],
     )
-    _idle.append(workspace)
+    _return_workspace(workspace)
     return result
 
 
