@@ -69,8 +69,8 @@ def _positive(text: str) -> float:
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
+    from tapegrad import __version__
     from tapegrad._cli.architecture import MODELS
-    from tapegrad._version import __version__
 
     top = _Parser(
         prog="python -m tapegrad",

@@ -14,7 +14,7 @@ _SHOWN_FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon"
 
 def run() -> int:
     """Print versions, CPU, threads, the kernel cache and CUDA devices."""
-    from tapegrad._version import __version__
+    from tapegrad import __version__
     from tapegrad_kernels._compile import features, get_num_threads, thread_layer
     from tapegrad_kernels._compile.cache import folder
 

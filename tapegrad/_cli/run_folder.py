@@ -104,7 +104,7 @@ class TrainedModel:
 
     def write_description(self, folder: Path) -> None:
         """Write ``model.json``."""
-        from tapegrad._version import __version__
+        from tapegrad import __version__
 
         write_json(
             folder / DESCRIPTION,
