@@ -11,6 +11,7 @@ module             subject
 ``architecture``   the networks behind ``--model``
 ``run_folder``     what a training run leaves, written and read back
 ``compiling``      the bar that shows kernels being compiled
+``progress``       the bar that shows training
 ``train``          the command ``train``
 ``report``         its figures: computed, printed, drawn
 ``predict``        the command ``predict``

@@ -12,6 +12,7 @@ from tapegrad._cli.architecture import cosine_decay, default_epochs, default_lea
 from tapegrad._cli.compiling import compile_kernels
 from tapegrad._cli.errors import UserError
 from tapegrad._cli.labels import Task
+from tapegrad._cli.progress import TrainingBar
 from tapegrad._cli.run_folder import (
     HISTORY,
     WEIGHTS,
@@ -128,8 +129,8 @@ def run(options: Options) -> int:
                 batch_size=options.batch_size,
                 epochs=epochs,
                 validation_data=(samples.x_test, samples.y_test),
-                callbacks=[files],
-                verbose=1,
+                callbacks=[files, TrainingBar()],
+                verbose=0,
             )
         except KeyboardInterrupt:
             if not files.progress.epochs:
