@@ -73,20 +73,32 @@ def build(basis: Basis) -> SimpleNamespace:
     exp_polynomial = basis.polynomial(c.exp)
 
     @define
-    def exp_parts(x):  # type: ignore[no-untyped-def]
+    def exp_finish(t, r):  # type: ignore[no-untyped-def]
         # exp(x) = m * s1 * s2 with m near 1 and two powers of two, neither of them
         # subnormal: whoever multiplies by s2 last rounds a subnormal result once.
-        t = multiply_add(x, log2_e, magic)
         n = integer(bits(t) - magic_bits)
-        k = t - magic
-        r = multiply_add(k, negative_log2_high, x)
-        r = multiply_add(k, negative_log2_low, r)
         m = one + multiply_add(r * r, exp_polynomial(r), r)
         n1 = integer(n >> single)
         n2 = integer(n - n1)
         s1 = from_bits(integer(integer(n1 + bias) << fraction))
         s2 = from_bits(integer(integer(n2 + bias) << fraction))
         return m, s1, s2
+
+    @define
+    def exp_parts(x):  # type: ignore[no-untyped-def]
+        t = multiply_add(x, log2_e, magic)
+        k = t - magic
+        r = multiply_add(k, negative_log2_high, x)
+        return exp_finish(t, multiply_add(k, negative_log2_low, r))
+
+    @define
+    def exp_parts_of_sum(x, low):  # type: ignore[no-untyped-def]
+        # exp(x + low), where `low` is the rounding error of `x`: an absolute error of the
+        # argument is a relative one of the result.
+        t = multiply_add(x, log2_e, magic)
+        k = t - magic
+        r = multiply_add(k, negative_log2_high, x)
+        return exp_finish(t, multiply_add(k, negative_log2_low, r) + low)
 
     exp_lowest, exp_highest = real(c.exp_lowest), real(c.exp_highest)
 
@@ -170,20 +182,18 @@ def build(basis: Basis) -> SimpleNamespace:
 
     @define
     def tail_ratio(a):  # type: ignore[no-untyped-def]
-        # exp(a**2 / 2) times the normal probability beyond a >= 0. Rational in a through
-        # q = 1 / (a + k) and v = 2 a q = 1 + (a - k) / (a + k); the value at a = 0 is exact.
+        # exp(a**2 / 2) times the normal probability beyond a >= 0, as a polynomial in
+        # t = (a - k) / (a + k) = v - 1; the value at a = 0 is exact. Written with a * q, the
+        # rounding error of q largely cancels.
         q = one / (a + shift)
         v = two * a * q
         return q * multiply_add(v, tail_polynomial(v - one), half_shift)
 
     @define
     def exp_negative_square(a, scale):  # type: ignore[no-untyped-def]
-        # exp(-scale * a**2) as two factors; `scale` is a power of two. The rounding error
-        # of a**2, which the exponential would magnify, is multiplied in afterwards.
+        # exp(-scale * a**2), in parts; `scale` is a power of two.
         h = a * a
-        low = scale * product_error(a, a, h)
-        m, s1, s2 = exp_parts(-scale * h)
-        return (m - m * low) * s1, s2
+        return exp_parts_of_sum(-scale * h, -scale * product_error(a, a, h))
 
     erf_largest = real(c.erf_largest)
     root_two = real(math.sqrt(2.0))
@@ -207,8 +217,8 @@ def build(basis: Basis) -> SimpleNamespace:
     def erf_grad(g, x):  # type: ignore[no-untyped-def]
         a = abs(x)
         a = square_lowest if a > square_lowest else a
-        e, s2 = exp_negative_square(a, one)
-        return g * ((erf_slope * e) * s2)
+        m, s1, s2 = exp_negative_square(a, one)
+        return g * ((erf_slope * m) * s1 * s2)
 
     gelu_largest = real(c.gelu_largest)
     normal_density = real(1.0 / math.sqrt(2.0 * math.pi))
@@ -219,8 +229,8 @@ def build(basis: Basis) -> SimpleNamespace:
         a = abs(x)
         a = gelu_largest if a > gelu_largest else a
         y = -gelu_largest if x < -gelu_largest else x
-        e, s2 = exp_negative_square(a, half)
-        tail = tail_ratio(a) * e
+        m, s1, s2 = exp_negative_square(a, half)
+        tail = tail_ratio(a) * m * s1
         left = (y * tail) * s2
         right = y * (one - tail * s2)
         return left if x < zero else right
@@ -230,8 +240,8 @@ def build(basis: Basis) -> SimpleNamespace:
         # Phi(x) + x * density(x)
         a = abs(x)
         a = gelu_largest if a > gelu_largest else a
-        e, s2 = exp_negative_square(a, half)
-        left = ((tail_ratio(a) - a * normal_density) * e) * s2
+        m, s1, s2 = exp_negative_square(a, half)
+        left = ((tail_ratio(a) - a * normal_density) * m) * s1 * s2
         return g * (left if x < zero else one - left)
 
     linear_high, linear_low = real(c.gelu_linear[0]), real(c.gelu_linear[1])
@@ -253,8 +263,8 @@ def build(basis: Basis) -> SimpleNamespace:
         s_low = s_low + (q_low + linear_low)
         z = a * s
         z_low = product_error(a, s, z) + a * s_low
-        m, s1, s2 = exp_parts(-z)
-        return (m - m * z_low) * s1, s2
+        m, s1, s2 = exp_parts_of_sum(-z, -z_low)
+        return m * s1, s2
 
     gelu_tanh_largest = real(c.gelu_tanh_largest)
 
