@@ -59,4 +59,4 @@ def _cache(place: Path | None) -> str:
 def _cuda() -> str:
     from tapegrad_kernels import cuda
 
-    return cuda.why_unavailable() or cuda.describe()
+    return cuda.describe()

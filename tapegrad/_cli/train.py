@@ -147,8 +147,10 @@ def run(options: Options) -> int:
 def _require_cuda() -> None:
     from tapegrad_kernels import cuda
 
-    if reason := cuda.why_unavailable():
-        raise UserError(f"--device cuda: {reason}")
+    try:
+        cuda.require()
+    except (ImportError, RuntimeError) as error:
+        raise UserError(f"--device cuda: {error}") from error
 
 
 def _announcement(

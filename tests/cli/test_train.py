@@ -121,7 +121,10 @@ def test_refused_in_one_sentence(flowers, write, refused, options, message):
 def test_cuda_without_a_gpu_is_refused(flowers, refused, monkeypatch):
     from tapegrad_kernels import cuda
 
-    monkeypatch.setattr(cuda, "why_unavailable", lambda: "no CUDA GPU was found")
+    def missing():
+        raise RuntimeError("no CUDA GPU was found")
+
+    monkeypatch.setattr(cuda, "require", missing)
     assert "no CUDA GPU was found" in refused("train", flowers, "--device", "cuda")
 
 
