@@ -1,0 +1,45 @@
+"""What was measured, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tapegrad.callbacks.base import Callback, Logs
+
+__all__ = ["History"]
+
+
+class History(Callback):
+    """Keeps the values of each whole epoch; `fit` adds one by itself and returns it.
+
+    Attributes
+    ----------
+    history : dict
+        A list of Python floats, one an epoch, under each name: ``"loss"``, the metrics as they
+        were named, and with ``val_`` before it the same of the validation data.
+    epoch : list of int
+        The epochs' numbers, from 0.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.on_epoch_end(0, {"loss": 0.5})
+    >>> history.history
+    {'loss': [0.5]}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Forget the epochs of an earlier run."""
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Append the epoch's values."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)

@@ -1,0 +1,135 @@
+"""Bounds that weights are put back into after each update.
+
+A constraint is called with a weight and returns the projected weight. It acts after the
+optimizer's step and has no gradient.
+
+Example
+-------
+>>> from tapegrad import constraints
+>>> constraints.NonNeg()([-1.0, 2.0]).numpy()
+array([0., 2.])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tapegrad import ops
+from tapegrad._core.tensor import Tensor
+from tapegrad.utils.lookup import look_up
+
+__all__ = ["Constraint", "NonNeg", "MaxNorm", "UnitNorm", "get"]
+
+_EPSILON = 1e-7
+
+
+class Constraint:
+    """Base of all constraints: call it with a weight to get the projected weight."""
+
+    def __call__(self, w: Any) -> Tensor:
+        """Return `w` put back within bounds."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it projects to.")
+
+
+class NonNeg(Constraint):
+    """Negative weights become zero.
+
+    Examples
+    --------
+    >>> NonNeg()([-1.0, 2.0]).numpy()
+    array([0., 2.])
+    """
+
+    def __call__(self, w: Any) -> Tensor:
+        """Return ``max(w, 0)``."""
+        return ops.maximum(w, 0.0)
+
+
+class MaxNorm(Constraint):
+    """The norm along `axis` is at most `max_value`.
+
+    Parameters
+    ----------
+    max_value
+        The largest norm allowed.
+    axis
+        The axes of one unit's incoming weights: 0 for a Dense kernel.
+
+    Examples
+    --------
+    >>> MaxNorm(1.0)([[3.0], [4.0]]).numpy().round(3)
+    array([[0.6],
+           [0.8]])
+    """
+
+    def __init__(self, max_value: float = 2, axis: int | tuple[int, ...] = 0) -> None:
+        self.max_value = max_value
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Tensor:
+        """Return `w` with longer vectors shortened to `max_value`."""
+        norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        return w * (ops.clip(norms, 0.0, self.max_value) / (norms + _EPSILON))
+
+
+class UnitNorm(Constraint):
+    """The norm along `axis` is one.
+
+    Parameters
+    ----------
+    axis
+        The axes of one unit's incoming weights: 0 for a Dense kernel.
+
+    Examples
+    --------
+    >>> UnitNorm()([[3.0], [4.0]]).numpy().round(3)
+    array([[0.6],
+           [0.8]])
+    """
+
+    def __init__(self, axis: int | tuple[int, ...] = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Tensor:
+        """Return `w` divided by its norms."""
+        norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        return w / (norms + _EPSILON)
+
+
+_NAMES: dict[str, type[Constraint]] = {
+    "non_neg": NonNeg,
+    "NonNeg": NonNeg,
+    "max_norm": MaxNorm,
+    "MaxNorm": MaxNorm,
+    "unit_norm": UnitNorm,
+    "UnitNorm": UnitNorm,
+}
+
+
+def get(identifier: Any) -> Callable[[Any], Any] | None:
+    """Return a constraint for a name, a class, a callable or None.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If `identifier` is nothing of the above.
+
+    Examples
+    --------
+    >>> type(get("non_neg")).__name__
+    'NonNeg'
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, str):
+        return look_up(identifier, _NAMES, "constraint")()
+    if isinstance(identifier, type) and issubclass(identifier, Constraint):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise TypeError(
+        f"A constraint is a name, a Constraint, a callable or None, not {type(identifier).__name__}."
+    )

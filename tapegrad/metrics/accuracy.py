@@ -1,0 +1,252 @@
+"""How often predictions are right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapegrad.metrics.base import MeanMetricWrapper, align, to_host
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
+
+
+def accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """Return where labels and predicted labels are equal.
+
+    Examples
+    --------
+    >>> accuracy([1, 2], [1, 3])
+    array([ True, False])
+    """
+    true, pred = align(y_true, y_pred, "accuracy")
+    return true == pred
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
+    """Return where the probability lies on the label's side of the threshold.
+
+    Parameters
+    ----------
+    y_true
+        Labels 0 and 1.
+    y_pred
+        Probabilities, of the same shape.
+    threshold
+        Predictions above it count as 1.
+
+    Examples
+    --------
+    >>> binary_accuracy([1, 0], [0.7, 0.6])
+    array([ True, False])
+    """
+    true, pred = align(y_true, y_pred, "binary_accuracy")
+    return true == (pred > threshold)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """Return where the largest prediction stands at the largest label.
+
+    Parameters
+    ----------
+    y_true
+        One-hot rows or probabilities, shape (…, classes).
+    y_pred
+        Scores of the same shape.
+
+    Examples
+    --------
+    >>> categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]])
+    array([ True, False])
+    """
+    true, pred = to_host(y_true), to_host(y_pred)
+    if true.shape != pred.shape:
+        raise ValueError(
+            f"categorical_accuracy: y_true has shape {true.shape} and y_pred {pred.shape}; they "
+            "must be equal. For class numbers use sparse_categorical_accuracy."
+        )
+    return true.argmax(-1) == pred.argmax(-1)
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """Return where the largest prediction stands at the label's class.
+
+    Parameters
+    ----------
+    y_true
+        Class numbers, shape (…) or (…, 1).
+    y_pred
+        Scores, shape (…, classes).
+
+    Examples
+    --------
+    >>> sparse_categorical_accuracy([1, 0], [[0.2, 0.8], [0.4, 0.6]])
+    array([ True, False])
+    """
+    pred = to_host(y_pred)
+    return class_numbers(y_true, pred, "sparse_categorical_accuracy") == pred.argmax(-1)
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+    """Return where the label's class is among the `k` largest predictions.
+
+    Examples
+    --------
+    >>> top_k_categorical_accuracy([[0, 0, 1]], [[0.5, 0.2, 0.3]], k=2)
+    array([ True])
+    """
+    true = to_host(y_true)
+    return sparse_top_k_categorical_accuracy(true.argmax(-1), y_pred, k)
+
+
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+    """Return where the label's class is among the `k` largest predictions.
+
+    Examples
+    --------
+    >>> sparse_top_k_categorical_accuracy([2], [[0.5, 0.2, 0.3]], k=2)
+    array([ True])
+    """
+    pred = to_host(y_pred)
+    labels = class_numbers(y_true, pred, "sparse_top_k_categorical_accuracy").astype(np.int64)
+    scores = np.take_along_axis(pred, labels[..., None], axis=-1)
+    return (pred > scores).sum(-1) < k
+
+
+def class_numbers(y_true: Any, pred: np.ndarray, owner: str) -> np.ndarray:
+    """Return class numbers in the shape of `pred` without its last axis, or raise ValueError."""
+    true = to_host(y_true)
+    if true.shape == (*pred.shape[:-1], 1):
+        true = true[..., 0]
+    if true.shape != pred.shape[:-1]:
+        raise ValueError(
+            f"{owner}: y_true has shape {true.shape}, but y_pred of shape {pred.shape} asks for "
+            f"class numbers of shape {pred.shape[:-1]}."
+        )
+    return true
+
+
+class Accuracy(MeanMetricWrapper):
+    """How often predicted labels equal labels.
+
+    Examples
+    --------
+    >>> metric = Accuracy()
+    >>> metric.update_state([1, 2, 3, 4], [0, 2, 3, 4])
+    >>> float(metric.result())
+    0.75
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(accuracy, name, dtype)
+
+
+class BinaryAccuracy(MeanMetricWrapper):
+    """How often probabilities lie on the right side of a threshold.
+
+    Parameters
+    ----------
+    threshold
+        Predictions above it count as 1.
+
+    Examples
+    --------
+    >>> metric = BinaryAccuracy()
+    >>> metric.update_state([1, 0, 1], [0.9, 0.2, 0.4])
+    >>> round(float(metric.result()), 4)
+    0.6667
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
+    ) -> None:
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+
+
+class CategoricalAccuracy(MeanMetricWrapper):
+    """How often the largest prediction stands at the one-hot label.
+
+    Examples
+    --------
+    >>> metric = CategoricalAccuracy()
+    >>> metric.update_state([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]])
+    >>> float(metric.result())
+    0.5
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(categorical_accuracy, name, dtype)
+
+
+class SparseCategoricalAccuracy(MeanMetricWrapper):
+    """How often the largest prediction stands at the label's class number.
+
+    Examples
+    --------
+    >>> metric = SparseCategoricalAccuracy()
+    >>> metric.update_state([1, 0], [[0.2, 0.8], [0.4, 0.6]])
+    >>> float(metric.result())
+    0.5
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(sparse_categorical_accuracy, name, dtype)
+
+
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the one-hot label is among the `k` largest predictions.
+
+    Examples
+    --------
+    >>> metric = TopKCategoricalAccuracy(k=1)
+    >>> metric.update_state([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]])
+    >>> float(metric.result())
+    0.5
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None
+    ) -> None:
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+
+
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the label's class number is among the `k` largest predictions.
+
+    Examples
+    --------
+    >>> metric = SparseTopKCategoricalAccuracy(k=1)
+    >>> metric.update_state([1, 0], [[0.2, 0.8], [0.4, 0.6]])
+    >>> float(metric.result())
+    0.5
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: Any = None
+    ) -> None:
+        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k)

@@ -1,0 +1,188 @@
+"""Penalties on weights or activations, added to the loss.
+
+A regularizer is called with a Tensor and returns a scalar Tensor. This is a penalty *in the loss*:
+its gradient passes through the optimizer like that of any other term, which for adaptive methods
+such as Adam is not the same as decoupled weight decay.
+
+Example
+-------
+>>> from tapegrad import regularizers
+>>> float(regularizers.L2(0.1)([1.0, 2.0]))
+0.5
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from tapegrad import ops
+from tapegrad._core.tensor import Tensor
+from tapegrad.utils.lookup import look_up
+
+__all__ = ["Regularizer", "L1", "L2", "L1L2", "l1", "l2", "l1_l2", "get"]
+
+
+class Regularizer:
+    """Base of all regularizers: call it with a Tensor to get the penalty, a scalar Tensor."""
+
+    def __call__(self, x: Any) -> Tensor:
+        """Return the penalty on `x`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its penalty is.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """Make a regularizer from the arguments that `get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def _factor(value: float | None, name: str, owner: str) -> float:
+    """Return the factor as a float; raises ValueError unless it is finite and not negative."""
+    number = 0.0 if value is None else float(value)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"{owner}: {name} must be finite and not negative, but is {value}.")
+    return number
+
+
+class L1L2(Regularizer):
+    """The penalty ``l1 * sum(|x|) + l2 * sum(x**2)``.
+
+    Parameters
+    ----------
+    l1, l2
+        The two factors.
+
+    Raises
+    ------
+    ValueError
+        If a factor is negative or not finite.
+
+    Examples
+    --------
+    >>> float(L1L2(l1=1.0, l2=1.0)([1.0, -2.0]))
+    8.0
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _factor(l1, "l1", "L1L2")
+        self.l2 = _factor(l2, "l2", "L1L2")
+
+    def __call__(self, x: Any) -> Tensor:
+        """Return the penalty on `x`."""
+        penalty = self.l1 * ops.sum(ops.abs(x))
+        return penalty + self.l2 * ops.sum(ops.square(x))
+
+
+class L1(Regularizer):
+    """The penalty ``l1 * sum(|x|)`` (Tibshirani, 1996): drives weights to exactly zero.
+
+    Parameters
+    ----------
+    l1
+        The factor.
+
+    Raises
+    ------
+    ValueError
+        If the factor is negative or not finite.
+
+    Examples
+    --------
+    >>> float(L1(1.0)([1.0, -2.0]))
+    3.0
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _factor(l1, "l1", "L1")
+
+    def __call__(self, x: Any) -> Tensor:
+        """Return the penalty on `x`."""
+        return self.l1 * ops.sum(ops.abs(x))
+
+
+class L2(Regularizer):
+    """The penalty ``l2 * sum(x**2)`` (ridge): keeps weights small.
+
+    Parameters
+    ----------
+    l2
+        The factor.
+
+    Raises
+    ------
+    ValueError
+        If the factor is negative or not finite.
+
+    Examples
+    --------
+    >>> float(L2(1.0)([1.0, -2.0]))
+    5.0
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _factor(l2, "l2", "L2")
+
+    def __call__(self, x: Any) -> Tensor:
+        """Return the penalty on `x`."""
+        return self.l2 * ops.sum(ops.square(x))
+
+
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """Return ``L1L2(l1, l2)``, with the defaults of the function of this name in Keras listings.
+
+    Examples
+    --------
+    >>> l1_l2()
+    L1L2(l1=0.01, l2=0.01)
+    """
+    return L1L2(l1, l2)
+
+
+# The lower-case spellings of listings: `regularizers.l2(0.01)`.
+l1 = L1
+l2 = L2
+
+_NAMES: dict[str, Callable[..., Regularizer]] = {
+    "l1": L1,
+    "l2": L2,
+    "l1_l2": l1_l2,
+    "L1L2": l1_l2,
+}
+
+
+def get(identifier: Any) -> Callable[[Any], Any] | None:
+    """Return a regularizer for a name, a class, a callable or None.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If `identifier` is nothing of the above.
+
+    Examples
+    --------
+    >>> get("l2")
+    L2(l2=0.01)
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, str):
+        return look_up(identifier, _NAMES, "regularizer")()
+    if isinstance(identifier, type) and issubclass(identifier, Regularizer):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise TypeError(
+        "A regularizer is a name, a Regularizer, a callable or None, not "
+        f"{type(identifier).__name__}."
+    )
