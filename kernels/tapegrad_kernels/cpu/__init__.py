@@ -20,11 +20,23 @@ float32. Arrays are positional arguments and parameters are keywords.
 
 from __future__ import annotations
 
-from tapegrad_kernels.cpu import elementwise, shaping
+from tapegrad_kernels.cpu import (
+    activations,
+    elementwise,
+    reductions,
+    shaping,
+    vector_math,
+)
+from tapegrad_kernels.cpu.activations import *  # noqa: F403
 from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
+from tapegrad_kernels.cpu.reductions import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
+from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
 __all__: list[str] = ["dense", "gemm", "matmul"]
 __all__ += elementwise.__all__
+__all__ += vector_math.__all__
+__all__ += activations.__all__
+__all__ += reductions.__all__
 __all__ += shaping.__all__

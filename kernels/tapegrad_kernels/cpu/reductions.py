@@ -1,0 +1,185 @@
+"""Sums, means, products and extremes, over all elements or along axes.
+
+float32 and float64 arrays in C order have kernels for the three layouts that
+networks need: everything, the trailing axes (rows) and the leading axes
+(columns, as for the gradient of a bias). NumPy does the rest.
+
+The bits of a result do not depend on the number of threads, and sums are more
+accurate than NumPy's (see `tapegrad_kernels.cpu._reduction_kernels`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tapegrad_kernels._compile import on_warmup
+from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, REAL_NAMES
+from tapegrad_kernels.cpu._reduction_kernels import over_all, over_leading, over_trailing
+
+Array = NDArray[Any]
+Axis = int | Sequence[int] | None
+
+_REALS = frozenset((FLOAT32, FLOAT64))
+
+
+def _normalized(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes as a sorted tuple of non-negative numbers, by NumPy's rules."""
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(axes, ndim)))
+
+
+def _reduce(operation: str, x: Any, axis: Axis) -> tuple[Array | None, tuple[int, ...], Array]:
+    """The reduced array, if a kernel serves; the axes; the array."""
+    x = np.asarray(x)
+    shape = x.shape
+    axes = _normalized(axis, len(shape))
+    # Without the check of the size, the extreme of nothing would be an infinity.
+    if not axes or x.size == 0 or x.dtype not in _REALS:
+        return None, axes, x
+    kept = len(shape) - len(axes)
+    if not x.flags.c_contiguous:
+        if not (kept == 0 and x.flags.f_contiguous):
+            return None, axes, x
+        x = x.T  # which elements meet does not matter, only that it is fixed
+    if kept == 0:
+        return over_all(operation, x), axes, x
+    if axes[0] == kept and axes[-1] == len(shape) - 1:
+        shape = shape[:kept]
+        height = math.prod(shape)
+        y = over_trailing(operation, x, height, x.size // height)
+    elif axes[-1] == len(axes) - 1:
+        shape = shape[len(axes) :]
+        width = math.prod(shape)
+        y = over_leading(operation, x, x.size // width, width)
+    else:
+        return None, axes, x
+    return (y if kept == 1 else y.reshape(shape)), axes, x
+
+
+def _finish(y: Array, axes: tuple[int, ...], shape: tuple[int, ...], keepdims: bool) -> Array:
+    if keepdims:
+        return y.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    return y
+
+
+def sum(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Sum of the elements along axes.
+
+    Parameters
+    ----------
+    x : array_like
+        Numbers.
+    axis : int or sequence of int, optional
+        The axes that go; all of them if not given.
+    keepdims : bool, default False
+        Leave the axes in the result with length 1.
+
+    Returns
+    -------
+    ndarray
+        Of the dtype of `x` (of NumPy's for integers), 0-d if no axis is left. The sum of
+        nothing is 0.
+
+    Examples
+    --------
+    >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    array([4., 6.])
+    """
+    y, axes, array = _reduce("sum", x, axis)
+    if y is None:
+        return np.asarray(np.sum(array, axis=axes, keepdims=keepdims))
+    return _finish(y, axes, np.shape(x), keepdims)
+
+
+def mean(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Arithmetic mean along axes; parameters and shapes as in `sum`.
+
+    Integers give float64. The mean of nothing is NaN, with NumPy's warning.
+
+    Examples
+    --------
+    >>> mean(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    array([1.5, 3.5])
+    """
+    y, axes, array = _reduce("sum", x, axis)
+    if y is None:
+        return np.asarray(np.mean(array, axis=axes, keepdims=keepdims))
+    count = array.size // y.size
+    return _finish(np.asarray(y / y.dtype.type(count)), axes, np.shape(x), keepdims)
+
+
+def max(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Largest element along axes, NaN if there is one; parameters and shapes as in `sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to choose from.
+
+    Examples
+    --------
+    >>> max(np.array([[1.0, 5.0], [3.0, 4.0]]), axis=1)
+    array([5., 4.])
+    """
+    y, axes, array = _reduce("max", x, axis)
+    if y is None:
+        return np.asarray(np.max(array, axis=axes, keepdims=keepdims))
+    return _finish(y, axes, np.shape(x), keepdims)
+
+
+def min(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Smallest element along axes, NaN if there is one; parameters and shapes as in `sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to choose from.
+
+    Examples
+    --------
+    >>> min(np.array([[1.0, 5.0], [3.0, 4.0]]), axis=0)
+    array([1., 4.])
+    """
+    y, axes, array = _reduce("min", x, axis)
+    if y is None:
+        return np.asarray(np.min(array, axis=axes, keepdims=keepdims))
+    return _finish(y, axes, np.shape(x), keepdims)
+
+
+def prod(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Product of the elements along axes; parameters and shapes as in `sum`.
+
+    NumPy's: another order could overflow where this one does not.
+
+    Examples
+    --------
+    >>> prod(np.array([2.0, 3.0]))
+    array(6.)
+    """
+    x = np.asarray(x)
+    return np.asarray(np.prod(x, axis=_normalized(axis, x.ndim), keepdims=keepdims))
+
+
+def _warm(operation: str, real: str) -> None:
+    x = np.ones((2, 2), real)
+    reduce = {"sum": sum, "max": max, "min": min}[operation]
+    for axis in (None, 0, 1):
+        reduce(x, axis=axis)
+
+
+for _real in REAL_NAMES:
+    for _operation in ("sum", "max", "min"):
+        on_warmup(f"{_operation} {_real}")(
+            lambda operation=_operation, real=_real: _warm(operation, real)
+        )
+
+__all__ = ["max", "mean", "min", "prod", "sum"]
