@@ -181,6 +181,9 @@ class Primitive:
 
     def _explain(self, error: Exception, args: tuple[Any, ...]) -> Exception:
         """The same kind of error, telling the operation and the shapes of its arguments."""
+        for position, argument in enumerate(args):
+            if isinstance(argument, np.ndarray):
+                check_numeric(argument, f"{self.name}: argument {position}")
         message = str(error)
         shapes = ", ".join(
             f"argument {i}: shape {a.shape}, {a.dtype}"
@@ -189,7 +192,8 @@ class Primitive:
         )
         if not message.startswith(f"{self.name}:"):
             message = f"{self.name}: {message}"
-        return type(error)(f"{message} ({shapes})" if shapes else message)
+        kind = next(k for k in (IndexError, ValueError, TypeError) if isinstance(error, k))
+        return kind(f"{message} ({shapes})" if shapes else message)
 
 
 class Effect(Primitive):

@@ -253,6 +253,14 @@ class Tape:
         return [kept.get(s._node) if s._node is not None else None for s in sources]
 
 
+def is_watched(value: Any) -> bool:
+    """Whether a tape that is recording in this thread watches a tensor."""
+    node = value._node
+    return node is not None and any(
+        isinstance(listener, Tape) and node in listener._nodes for listener in thread.listeners
+    )
+
+
 def _node_of(value: Any) -> Node:
     node = value._node
     if node is None:

@@ -24,7 +24,7 @@ def _is_python_number(data: Any) -> bool:
     """Whether `data` is a Python number or nested lists of them (booleans are not numbers)."""
     if isinstance(data, list | tuple):
         return bool(data) and all(_is_python_number(value) for value in data)
-    return isinstance(data, int | float) and not isinstance(data, bool)
+    return type(data) is int or type(data) is float  # np.float64 is a subclass of float
 
 
 @final

@@ -12,6 +12,7 @@ module                   family
 ``_indexing``            indexing of every kind
 ``_cumulative``          running sums, differences
 ``_linear_algebra``      products of matrices
+``_inspection``          shapes, comparisons as a whole
 ``_activation``          relu, sigmoid, softplus, gelu, erf, softmax
 ``_loss``                fused cross-entropies
 ``_random``, ``_update``  draws and optimizer updates, which have no derivative
@@ -73,6 +74,7 @@ from tapegrad.ops._exponential import (
     logaddexp2,
 )
 from tapegrad.ops._indexing import diag, diagonal, getitem, index_add, take, take_along_axis
+from tapegrad.ops._inspection import full_like, ndim, ones_like, shape, size, zeros_like
 from tapegrad.ops._linear_algebra import (
     dense,
     dot,

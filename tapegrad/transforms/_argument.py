@@ -10,6 +10,7 @@ import numpy as np
 from tapegrad._core.builtin import identity
 from tapegrad._core.nest import flatten, map_structure
 from tapegrad._core.operators import Operators
+from tapegrad._core.tape import is_watched
 from tapegrad._core.tensor import Tensor, tensor
 
 ArgNum = int | Sequence[int]
@@ -38,7 +39,8 @@ def replace_arguments(
         alias, which outer tapes see as an identity: nested derivatives with
         respect to one value are thus never confused.
     in_kind : callable
-        Turns a result into arrays if no argument was a tensor.
+        Turns a result into arrays if no argument was a tensor and no tape around
+        the call is watching it.
     """
     several = not isinstance(argnum, int)
     positions = tuple(argnum) if several else (argnum,)  # type: ignore[arg-type]
@@ -80,10 +82,14 @@ def _same(result: Any) -> Any:
 
 
 def as_arrays(result: Any) -> Any:
-    """A structure of tensors as arrays, those without axes as NumPy scalars."""
+    """A structure of tensors as arrays, those without axes as NumPy scalars.
+
+    What a tape around the call watches stays a tensor: it may depend on the
+    argument of an outer derivative through a closure.
+    """
 
     def convert(leaf: Any) -> Any:
-        if not isinstance(leaf, Operators):
+        if not isinstance(leaf, Operators) or is_watched(leaf):
             return leaf
         array = np.asarray(leaf)
         return array[()] if array.ndim == 0 else array.copy()

@@ -11,6 +11,8 @@ module               subject
 ``optimizers``       in-place parameter updates
 ``random``           counter-based random numbers (Philox)
 ``gemm``             matrix products: gemm, dense, matmul
+``logsumexp``        logarithm of a sum of exponentials
+``engine``           what automatic differentiation needs besides
 ``shaping``          shape, indexing, selection, ordering
 ===================  ===========================================================
 
@@ -23,19 +25,23 @@ from __future__ import annotations
 from tapegrad_kernels.cpu import (
     activations,
     elementwise,
+    engine,
     reductions,
     shaping,
     vector_math,
 )
 from tapegrad_kernels.cpu.activations import *  # noqa: F403
 from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
+from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
+from tapegrad_kernels.cpu.logsumexp import logsumexp
 from tapegrad_kernels.cpu.reductions import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
 from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
-__all__: list[str] = ["dense", "gemm", "matmul"]
+__all__: list[str] = ["dense", "gemm", "logsumexp", "matmul"]
 __all__ += elementwise.__all__
+__all__ += engine.__all__
 __all__ += vector_math.__all__
 __all__ += activations.__all__
 __all__ += reductions.__all__
