@@ -52,9 +52,10 @@ from tapegrad_kernels.cuda.arrays import (
 
 _KERNEL_MODULES = (
     "elementwise",
+    "tiled_gemm",
 )
 
-_SUBMODULES = frozenset({*_KERNEL_MODULES, "layout", "scalar", "shim"})
+_SUBMODULES = frozenset({*_KERNEL_MODULES, "arrays", "layout", "library", "scalar", "shim"})
 
 __all__ = [
     "available",
