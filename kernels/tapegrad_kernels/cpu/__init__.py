@@ -22,7 +22,7 @@ float32. Arrays are positional arguments and parameters are keywords.
 
 from __future__ import annotations
 
-from tapegrad_kernels.cpu import (
+from tapegrad_kernels.cpu import (optimizers, softmax,)
     activations,
     elementwise,
     engine,
@@ -36,6 +36,8 @@ from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
 from tapegrad_kernels.cpu.logsumexp import logsumexp
 from tapegrad_kernels.cpu.reductions import *  # noqa: F403
+from tapegrad_kernels.cpu.softmax import *  # noqa: F403
+from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
 from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
@@ -45,4 +47,6 @@ __all__ += engine.__all__
 __all__ += vector_math.__all__
 __all__ += activations.__all__
 __all__ += reductions.__all__
+__all__ += softmax.__all__
+__all__ += optimizers.__all__
 __all__ += shaping.__all__
