@@ -22,10 +22,11 @@ float32. Arrays are positional arguments and parameters are keywords.
 
 from __future__ import annotations
 
-from tapegrad_kernels.cpu import (optimizers, softmax,)
+from tapegrad_kernels.cpu import (
     activations,
     elementwise,
     engine,
+    optimizers,
     reductions,
     shaping,
     vector_math,
@@ -35,10 +36,19 @@ from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
 from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
 from tapegrad_kernels.cpu.logsumexp import logsumexp
-from tapegrad_kernels.cpu.reductions import *  # noqa: F403
-from tapegrad_kernels.cpu.softmax import *  # noqa: F403
 from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
+from tapegrad_kernels.cpu.reductions import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
+from tapegrad_kernels.cpu.softmax import (
+    log_softmax,
+    log_softmax_grad,
+    sigmoid_cross_entropy,
+    sigmoid_cross_entropy_grad,
+    softmax,
+    softmax_cross_entropy,
+    softmax_cross_entropy_grad,
+    softmax_grad,
+)
 from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
 __all__: list[str] = ["dense", "gemm", "logsumexp", "matmul"]
@@ -47,6 +57,15 @@ __all__ += engine.__all__
 __all__ += vector_math.__all__
 __all__ += activations.__all__
 __all__ += reductions.__all__
-__all__ += softmax.__all__
+__all__ += [
+    "log_softmax",
+    "log_softmax_grad",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_grad",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_grad",
+    "softmax_grad",
+]
 __all__ += optimizers.__all__
 __all__ += shaping.__all__
