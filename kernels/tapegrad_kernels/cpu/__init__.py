@@ -27,6 +27,7 @@ from tapegrad_kernels.cpu import (
     elementwise,
     engine,
     optimizers,
+    random,
     reductions,
     shaping,
     vector_math,
@@ -37,6 +38,7 @@ from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
 from tapegrad_kernels.cpu.logsumexp import logsumexp
 from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
+from tapegrad_kernels.cpu.random import *  # noqa: F403
 from tapegrad_kernels.cpu.reductions import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
 from tapegrad_kernels.cpu.softmax import (
@@ -68,4 +70,5 @@ __all__ += [
     "softmax_grad",
 ]
 __all__ += optimizers.__all__
+__all__ += random.__all__
 __all__ += shaping.__all__
