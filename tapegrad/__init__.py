@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         transforms,
         utils,
     )
+    from tapegrad._threads import get_num_threads, set_num_threads
     from tapegrad.layers import Input
     from tapegrad.models import Model, Sequential
     from tapegrad.random import set_seed

@@ -12,7 +12,9 @@ from tapegrad._core.tensor import Tensor
 add = primitive("add", saves="none", doc="Sum of two arrays, elementwise, with broadcasting.")
 defvjp(add, lambda g, answer, x, y: g, lambda g, answer, x, y: g)
 
-identity = primitive("identity", saves="none", view=True, doc="The argument itself, under another node.")
+identity = primitive(
+    "identity", saves="none", view=True, doc="The argument itself, under another node."
+)
 defvjp(identity, lambda g, answer, x: g)
 
 _broadcast_to = primitive("broadcast_to", saves="none", view=True)

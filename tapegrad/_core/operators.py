@@ -135,8 +135,8 @@ class Operators:
         if method == "__call__":
             function = numpy_functions.get(ufunc)
         elif method == "reduce":
-            function = _REDUCTIONS.get(ufunc)
-            function = function and _operations[function]
+            name = _REDUCTIONS.get(ufunc)
+            function = None if name is None else _operations[name]
             # ufunc.reduce reduces the first axis unless told otherwise.
             kwargs.setdefault("axis", 0)
         else:

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 
 from tapegrad._core import device as _device
-from tapegrad._core.operators import Operators
 from tapegrad._core.registry import primitives
 from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor, check_numeric, unwrap_nested
@@ -155,9 +154,7 @@ class Primitive:
             self.implementations[device] = found
         return found
 
-    def _run_on_device(
-        self, args: tuple[Any, ...], data: list[Any], params: dict[str, Any]
-    ) -> Any:
+    def _run_on_device(self, args: tuple[Any, ...], data: list[Any], params: dict[str, Any]) -> Any:
         """Run where the tensors are; upload plain arrays, refuse tensors of two devices."""
         chosen: str | None = None
         for position, argument in enumerate(args):
@@ -171,10 +168,7 @@ class Primitive:
                 chosen = place
         chosen = chosen or thread.device
         if chosen != "cpu":
-            data = [
-                _device.to_device(d, chosen) if isinstance(d, np.ndarray | np.generic) else d
-                for d in data
-            ]
+            data = [_device.to_device(d, chosen) if isinstance(d, np.ndarray) else d for d in data]
         return self._implementation(chosen)(*data, **params)
 
     # ---- errors ----------------------------------------------------------------------
@@ -192,7 +186,7 @@ class Primitive:
         )
         if not message.startswith(f"{self.name}:"):
             message = f"{self.name}: {message}"
-        kind = next(k for k in (IndexError, ValueError, TypeError) if isinstance(error, k))
+        kind = next(k for k in (ValueError, IndexError, TypeError) if isinstance(error, k))
         return kind(f"{message} ({shapes})" if shapes else message)
 
 

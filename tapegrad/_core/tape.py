@@ -237,7 +237,9 @@ class Tape:
                 if all(part is None for part in gradient):
                     continue
                 kept.update(
-                    (n, p) for n, p in zip(output, gradient, strict=True) if n in wanted and p is not None
+                    (n, p)
+                    for n, p in zip(output, gradient, strict=True)
+                    if n in wanted and p is not None
                 )
             needs = [node in reached for node in inputs]
             parts = run_rules(primitive, gradient, answer, args, needs, params)

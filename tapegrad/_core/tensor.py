@@ -89,7 +89,7 @@ class Tensor(Operators):
         return _device.device_of(self._data)
 
     def to(self, device: str) -> Tensor:
-        """This tensor on `device` (``"cpu"`` or ``"cuda"``), copied if it is elsewhere."""
+        """The same values on `device` (``"cpu"`` or ``"cuda"``), copied if it is elsewhere."""
         from tapegrad._core.builtin import copy_to
 
         return self if self.device == device else copy_to(self, device=device)

@@ -59,7 +59,16 @@ class Variable(Operators):
     Variable('w', [2., 4.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_flat", "_node", "_tensor", "_trainable", "constraint", "name", "regularizer")
+    __slots__ = (
+        "__weakref__",
+        "_flat",
+        "_node",
+        "_tensor",
+        "_trainable",
+        "constraint",
+        "name",
+        "regularizer",
+    )
 
     regularizer: Any
     """Penalty on the value that training adds to the loss, or None."""
@@ -235,7 +244,7 @@ class Variable(Operators):
         opening = f"Variable({self.name!r}, "
         text = np.array2string(self.numpy(), separator=", ", prefix=opening)
         place = "" if self.device == "cpu" else f", device={self.device!r}"
-        return f"{opening}{text}, dtype={self.dtype}{place}"  + ")"
+        return f"{opening}{text}, dtype={self.dtype}{place}" + ")"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
         return Variable(self.numpy(), name=self.name, trainable=self.trainable)

@@ -39,7 +39,9 @@ defvjp(
     lambda h, answer, g, y: h * g * (1 - 2 * y),
 )
 
-sigmoid = elementwise("sigmoid", saves="output", summary="Logistic function, ``1 / (1 + exp(-x))``.")
+sigmoid = elementwise(
+    "sigmoid", saves="output", summary="Logistic function, ``1 / (1 + exp(-x))``."
+)
 defvjp(sigmoid, lambda g, answer, x: sigmoid_grad(g, answer))
 
 softplus_grad = elementwise(
@@ -125,9 +127,7 @@ _softmax_grad = primitive(
 
 
 def _softmax_grad_by_y(h: Any, answer: Any, g: Any, y: Any, axis: int) -> Any:
-    return h * (g - sum(g * y, axis=axis, keepdims=True)) - g * sum(
-        h * y, axis=axis, keepdims=True
-    )
+    return h * (g - sum(g * y, axis=axis, keepdims=True)) - g * sum(h * y, axis=axis, keepdims=True)
 
 
 defvjp(

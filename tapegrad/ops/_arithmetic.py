@@ -48,9 +48,7 @@ absolute = elementwise(
 )
 defvjp(absolute, lambda g, answer, x: g * sign(x))
 
-fabs = elementwise(
-    np.fabs, saves="inputs", singular="at 0 the derivative is taken as 0"
-)
+fabs = elementwise(np.fabs, saves="inputs", singular="at 0 the derivative is taken as 0")
 defvjp(fabs, lambda g, answer, x: g * sign(x))
 
 floor_divide = elementwise(np.floor_divide, differentiable=False)

@@ -20,13 +20,17 @@ from tapegrad.ops._trigonometric import tanh_grad
 _matmul = primitive("matmul", saves="inputs", doc="Product of matrices, in batches.")
 
 
-def _matmul_rule_a(g: Any, answer: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
+def _matmul_rule_a(
+    g: Any, answer: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool
+) -> Any:
     if transpose_a:
         return _matmul(b, g, transpose_a=transpose_b, transpose_b=True)
     return _matmul(g, b, transpose_a=False, transpose_b=not transpose_b)
 
 
-def _matmul_rule_b(g: Any, answer: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
+def _matmul_rule_b(
+    g: Any, answer: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool
+) -> Any:
     if transpose_b:
         return _matmul(g, a, transpose_a=True, transpose_b=transpose_a)
     return _matmul(a, g, transpose_a=not transpose_a, transpose_b=False)
@@ -135,9 +139,7 @@ def _dense_rule(
 def _dense_backward_x(g: Any, kernel: Any) -> Any:
     if g.ndim == 2:
         return _matmul(g, kernel, transpose_a=False, transpose_b=True)
-    rows = _matmul(
-        reshape(g, (-1, g.shape[-1])), kernel, transpose_a=False, transpose_b=True
-    )
+    rows = _matmul(reshape(g, (-1, g.shape[-1])), kernel, transpose_a=False, transpose_b=True)
     return reshape(rows, (*g.shape[:-1], kernel.shape[0]))
 
 

@@ -149,8 +149,10 @@ def _prod_rule(g: Any, answer: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     moved = transpose(x, kept + axes)
     kept_shape = tuple(x.shape[i] for i in kept)
     if x.size == 0:
-        return g * 0.0 if x.shape == g.shape else broadcast_to(
-            expand_reduced(g, x, axis, keepdims), x.shape
+        return (
+            g * 0.0
+            if x.shape == g.shape
+            else broadcast_to(expand_reduced(g, x, axis, keepdims), x.shape)
         )
     others = _products_of_the_others(reshape(moved, (*kept_shape, -1)))
     others = reshape(others, moved.shape)

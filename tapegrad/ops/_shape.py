@@ -75,7 +75,9 @@ def ravel(x: Any) -> Tensor:
 _transpose = primitive("transpose", saves="none", view=True)
 defvjp(
     _transpose,
-    lambda g, answer, x, axes: _transpose(g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))),
+    lambda g, answer, x, axes: _transpose(
+        g, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))
+    ),
 )
 
 
@@ -323,7 +325,8 @@ _pad = primitive("pad", saves="none")
 defvjp(
     _pad,
     lambda g, answer, x, pad_width, constant_values: getitem(
-        g, tuple(slice(before, before + n) for (before, _), n in zip(pad_width, x.shape, strict=True))
+        g,
+        tuple(slice(before, before + n) for (before, _), n in zip(pad_width, x.shape, strict=True)),
     ),
 )
 

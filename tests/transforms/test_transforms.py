@@ -114,7 +114,7 @@ def test_check_grads_finds_a_wrong_derivative():
         return x * x
 
     tg.defvjp(square, lambda ans, x: lambda g: g * x)  # half of what it should be
-    with pytest.raises(AssertionError, match="square is wrong|function is wrong|wrong"):
+    with pytest.raises(AssertionError, match="wrong"):
         tg.test_util.check_grads(square, order=1)(np.array([1.0, 2.0]))
 
 

@@ -61,9 +61,9 @@ def build_key() -> str:
         features.cpu_name(),
         ",".join(sorted(features.cpu_features())),
         str(features.vector_bits()),
-        str(numba.config.BOUNDSCHECK),
-        str(numba.config.OPT),
-        str(numba.config.DEBUGINFO_DEFAULT),
+        str(features.config.BOUNDSCHECK),
+        str(features.config.OPT),
+        str(features.config.DEBUGINFO_DEFAULT),
     ):
         digest.update(part.encode())
         digest.update(b"\0")
@@ -150,13 +150,13 @@ class _Locator(CacheLocator):
         self._path = path
         self._name = name
 
-    def get_cache_path(self) -> str:
+    def get_cache_path(self) -> Any:
         return str(self._path)
 
-    def get_source_stamp(self) -> str:
+    def get_source_stamp(self) -> Any:
         return build_key()
 
-    def get_disambiguator(self) -> str:
+    def get_disambiguator(self) -> Any:
         return self._name
 
 

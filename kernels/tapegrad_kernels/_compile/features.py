@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import platform
+from typing import Any
 
 import llvmlite.binding as llvm
-from numba import config
+from numba.core import config as _numba_config
+
+config: Any = _numba_config
+"""Numba's settings, which it makes at import from the environment."""
 
 
 @functools.cache

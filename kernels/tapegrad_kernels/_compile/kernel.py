@@ -73,7 +73,7 @@ def kernel(
     """
 
     def compile_lazily(py_function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(
+        dispatcher: Any = numba.njit(
             nogil=True,
             error_model="numpy",
             parallel=parallel,
@@ -127,7 +127,7 @@ class Block:
         with self._lock:
             if not self._address:
                 signature = numba.void(numba.intp, numba.intp, numba.intp)
-                compiled = CFunc(
+                compiled: Any = CFunc(
                     self.function, (signature.args, signature.return_type), {}, self._options
                 )
                 cache = cache_for(self.function, self.name)

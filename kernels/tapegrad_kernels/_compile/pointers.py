@@ -11,7 +11,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+
+from tapegrad_kernels._compile.intrinsic import intrinsic
 
 _INT64 = ir.IntType(64)
 

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
+import os
 import sys
 import warnings
 from typing import Any
 
 import numba
 from numba.np.ufunc import parallel as _numba_parallel
+
+from tapegrad_kernels._compile.features import config
 
 _layer: str | None = None
 _loaded_library: Any = None  # keeps the handle of TBB alive
@@ -38,7 +41,9 @@ def _load_tbb() -> None:
     for entry in files:
         if entry.name == wanted:
             try:
-                _loaded_library = ctypes.CDLL(str(entry.locate().resolve()), mode=ctypes.RTLD_GLOBAL)
+                _loaded_library = ctypes.CDLL(
+                    os.path.realpath(entry.locate()), mode=ctypes.RTLD_GLOBAL
+                )
             except OSError:
                 continue
             return
@@ -46,10 +51,10 @@ def _load_tbb() -> None:
 
 def _start() -> str:
     """Choose and start the thread layer; called once, before any parallel kernel."""
-    asked = str(numba.config.THREADING_LAYER).lower()
+    asked = str(config.THREADING_LAYER).lower()
     if asked == "default":
         _load_tbb()
-        numba.config.THREADING_LAYER = "threadsafe"
+        config.THREADING_LAYER = "threadsafe"
     elif asked == "tbb":
         _load_tbb()
     try:
@@ -62,8 +67,8 @@ def _start() -> str:
             stacklevel=3,
         )
         # One thread never meets itself, so the third layer is safe here.
-        numba.config.THREADING_LAYER = "workqueue"
-        numba.config.NUMBA_NUM_THREADS = 1
+        config.THREADING_LAYER = "workqueue"
+        config.NUMBA_NUM_THREADS = 1
         _numba_parallel._launch_threads()
         return "serial"
     return str(_numba_parallel.threading_layer())
@@ -98,7 +103,7 @@ def set_num_threads(count: int) -> None:
         If `count` is outside that range.
     """
     thread_layer()
-    most = int(numba.config.NUMBA_NUM_THREADS)
+    most = int(config.NUMBA_NUM_THREADS)
     if not 1 <= int(count) <= most:
         raise ValueError(
             f"set_num_threads: got {count}, but this process can use 1 to {most} threads; "

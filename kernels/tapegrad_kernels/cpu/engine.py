@@ -41,7 +41,7 @@ def sum_to_shape(x: Array, *, shape: tuple[int, ...]) -> Array:
     return total
 
 
-def full_like(x: Array | float, *, fill_value: float, dtype: DTypeLike = None) -> Array:
+def full_like(x: Array | float, *, fill_value: float, dtype: DTypeLike | None = None) -> Array:
     """An array of the shape and dtype of `x`, or of another dtype, filled with a number."""
     array = np.asarray(x)
     return np.full(array.shape, fill_value, array.dtype if dtype is None else dtype)
