@@ -25,8 +25,11 @@ from tapegrad_kernels.cpu.gemm.table import (
 )
 from tapegrad_kernels.cpu.simd import ITEM_SIZE
 
-SERIAL_PRODUCTS = 200_000
-"""Multiplications below which one thread is faster than a parallel region."""
+SERIAL_PRODUCTS = 1_000_000
+"""Multiplications below which one thread is faster than a parallel region.
+
+One thread needs 20 µs for so many. A region costs 5 to 10 µs, and more when the
+other threads have fallen asleep."""
 
 DONE = 0
 """Status: the product is computed."""
