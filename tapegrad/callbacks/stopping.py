@@ -98,7 +98,7 @@ class EarlyStopping(MonitorCallback):
     mode
         ``"min"``, ``"max"`` or ``"auto"``.
     baseline
-        A value that must be beaten: training stops if it is not within `patience` epochs.
+        A value that an improvement must beat too before the waiting starts anew.
     restore_best_weights
         Whether the weights of the best epoch are put back at the end.
     start_from_epoch

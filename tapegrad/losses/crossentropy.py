@@ -285,10 +285,10 @@ class BinaryCrossentropy(Loss):
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """Return the mean cross-entropy of each sample."""
         pred = float_predictions(y_pred)
-        if pred.ndim == 1 and np.ndim(y_true) == 1:
+        if pred.ndim == 1 and np.shape(y_true) == pred.shape:
             # One value a sample, so that weights can be applied.
-            true, pred = as_float_tensor(y_true, pred.dtype), _column(pred)
-            y_true = true.reshape((-1, 1)) if true.shape == pred.shape[:1] else true
+            y_true = as_float_tensor(y_true, pred.dtype).reshape((-1, 1))
+            pred = _column(pred)
         return binary_crossentropy(
             y_true, pred, self.from_logits, self.label_smoothing, self.axis
         )

@@ -17,8 +17,10 @@ import numpy as np
 from tapegrad._core.device import device
 from tapegrad._core.flat import FlatVariables
 from tapegrad._core.primitive import primitive
+from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad.utils.lookup import snake_case
+from tapegrad.utils.tensors import as_tensor
 
 __all__ = ["Optimizer"]
 
@@ -93,6 +95,7 @@ class Optimizer:
         self._groups: list[_Group] = []
         self._group_of: dict[int, _Group] = {}
         self._last: tuple[list[int], list[tuple[_Group, list[int]]]] | None = None
+        self._shapes: list[tuple[int, ...]] = []
 
     # ---- what subclasses write -------------------------------------------------------
 
@@ -176,10 +179,12 @@ class Optimizer:
         gradients = list(gradients)
         variables = self._given(gradients, trainable_variables)
         for gradient in gradients:
-            if gradient is None:
-                gradients, variables = self._without_missing(gradients, variables)
+            if type(gradient) is not Tensor:
+                gradients, variables = self._present_tensors(gradients, variables)
                 break
         plan = self._plan(variables)
+        if [gradient._data.shape for gradient in gradients] != self._shapes:
+            raise self._wrong_shape(gradients, variables)
         _increment(self.iterations)
         for group, positions in plan:
             flat = group.flat
@@ -202,10 +207,22 @@ class Optimizer:
             )
         return variables
 
-    def _without_missing(
+    def _wrong_shape(self, gradients: list[Any], variables: Sequence[Variable]) -> ValueError:
+        gradient, variable = next(
+            (g, v) for g, v in zip(gradients, variables) if g.shape != v.shape
+        )
+        return ValueError(
+            f"{self.name}: the gradient for {variable.name} has shape {gradient.shape}, but the "
+            f"variable has shape {variable.shape}."
+        )
+
+    def _present_tensors(
         self, gradients: list[Any], variables: Sequence[Variable]
-    ) -> tuple[list[Any], list[Variable]]:
-        present = [(g, v) for g, v in zip(gradients, variables) if g is not None]
+    ) -> tuple[list[Any], Sequence[Variable]]:
+        """Return gradients as Tensors, and leave out variables that have none."""
+        present = [(as_tensor(g), v) for g, v in zip(gradients, variables) if g is not None]
+        if len(present) == len(gradients):
+            return [g for g, _ in present], variables
         names = [v.name for g, v in zip(gradients, variables) if g is None]
         if not present:
             raise ValueError(
@@ -240,6 +257,7 @@ class Optimizer:
             if id(group.flat.variables[0]) in position
         ]
         self._last = (ids, plan)
+        self._shapes = [variable.shape for variable in variables]
         return plan
 
     def _add_group(self, group: _Group) -> None:
