@@ -53,6 +53,8 @@ from tapegrad_kernels.cuda.arrays import (
 _KERNEL_MODULES = (
     "elementwise",
     "tiled_gemm",
+    "reductions",
+    "row_softmax",
 )
 
 _SUBMODULES = frozenset({*_KERNEL_MODULES, "arrays", "layout", "library", "scalar", "shim"})

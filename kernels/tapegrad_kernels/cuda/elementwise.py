@@ -21,7 +21,7 @@ import numba
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tapegrad_kernels.cuda import arrays, layout
+from tapegrad_kernels.cuda import arrays, layout, library
 from tapegrad_kernels.cuda.scalar import DEFINITIONS, Definition, device_operation
 from tapegrad_kernels.cuda.shim import Specimen, cuda, device_function, grid_for, kernel, specimens
 
@@ -324,13 +324,43 @@ def gelu_grad(g: Any, x: Any, *, approximate: bool = False) -> Any:
     return apply("gelu_tanh_grad" if approximate else "gelu_grad", g, x)
 
 
+@device_function
+def _choose(condition, x, y):  # type: ignore[no-untyped-def]
+    return x if condition else y
+
+
+def select(condition: Any, x: Any, y: Any) -> Any:
+    """`x` where `condition` holds and `y` elsewhere, broadcast against each other."""
+    check_operands("where", (condition, x, y))
+    shapes = [a.shape for a in (condition, x, y) if arrays.is_device_array(a)]
+    (dtype, _), _ = loop_dtypes("where", np.maximum, (x, y))
+    out = arrays.empty(layout.broadcast_shape("where", shapes), dtype)
+    return map_into(out, _choose, (condition, x, y), (np.dtype(bool), dtype, dtype))
+
+
+@functools.cache
+def _cross_entropy_gradient(dtype: str) -> Any:
+    return library.shared(dtype).sigmoid_cross_entropy_grad
+
+
+def sigmoid_cross_entropy_grad(g: Any, logits: Any, targets: Any) -> Any:
+    """``g * (sigmoid(logits) - targets)``: gradient of `sigmoid_cross_entropy` by the logits."""
+    operands = (g, logits, targets)
+    check_operands("sigmoid_cross_entropy_grad", operands)
+    shapes = [x.shape for x in operands if arrays.is_device_array(x)]
+    dtype = np.result_type(*(x.dtype for x in operands if arrays.is_device_array(x)))
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    out = arrays.empty(layout.broadcast_shape("sigmoid_cross_entropy_grad", shapes), dtype)
+    return map_into(out, _cross_entropy_gradient(dtype.name), operands, (dtype,) * 3)
+
+
 _OWN = {"gelu", "gelu_tanh", "gelu_grad", "gelu_tanh_grad"}
 
 for _definition in DEFINITIONS.values():
     if _definition.name not in _OWN:
         globals()[_definition.name] = _public(_definition)
 
-__all__ = ["astype", "copy", "gelu", "gelu_grad", *sorted(DEFINITIONS.keys() - _OWN)]
+__all__ = ["astype", "copy", "gelu", "gelu_grad", "sigmoid_cross_entropy_grad", *sorted(DEFINITIONS.keys() - _OWN)]
 
 # The reduction of large arguments needs local memory in double precision.
 _STACK = {"cos float64": 40, "sin float64": 40, "tan float64": 40}

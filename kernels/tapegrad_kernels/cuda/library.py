@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad_kernels._scalar import functions
+from tapegrad_kernels._scalar import functions, losses, philox, updates
 from tapegrad_kernels._scalar.basis import Basis, horner, python_basis
 from tapegrad_kernels.cuda.shim import SIMULATED, cuda, device_function, libdevice
 
@@ -112,4 +112,17 @@ def basis(dtype: str) -> Basis:
 @functools.cache
 def shared(dtype: str) -> SimpleNamespace:
     """The elementary and activation functions that the CPU's kernels are made of too."""
-    return functions.build(basis(dtype))
+    own = basis(dtype)
+    built = functions.build(own)
+    return SimpleNamespace(
+        **vars(built),
+        **vars(losses.build(own, built)),
+        **vars(updates.build(own)),
+        **vars(philox.build_conversions(own)),
+    )
+
+
+@functools.cache
+def generator() -> Any:
+    """The random number generator that the CPU's kernels use too."""
+    return philox.build_generator(basis("float32").define)

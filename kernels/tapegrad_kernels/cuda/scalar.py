@@ -235,6 +235,7 @@ _SHARED = {
     "gelu_tanh": np.exp,
     "gelu_grad": np.arctan2,
     "gelu_tanh_grad": np.arctan2,
+    "sigmoid_cross_entropy": np.arctan2,
 }
 
 def _numpy_scalar(name: str, dtype: str) -> Callable[..., Any]:
