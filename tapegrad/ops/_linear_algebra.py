@@ -11,11 +11,11 @@ from tapegrad._core.operators import Axis
 from tapegrad._core.primitive import defvjp, defvjp_joint, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
-from tapegrad.ops._activation import relu_grad, sigmoid_grad
+from tapegrad.ops._activation import relu, relu_grad, sigmoid, sigmoid_grad
 from tapegrad.ops._arithmetic import sqrt, square
 from tapegrad.ops._reduction import normalize_axes, sum
 from tapegrad.ops._shape import as_tensor, reshape, transpose
-from tapegrad.ops._trigonometric import tanh_grad
+from tapegrad.ops._trigonometric import tanh, tanh_grad
 
 _matmul = primitive("matmul", saves="inputs", doc="Product of matrices, in batches.")
 
@@ -179,9 +179,26 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) 
             f"dense: activation {activation!r} is none of linear, relu, tanh, sigmoid; "
             "apply others to the result"
         )
+    x, kernel = _with_dtype(x), _with_dtype(kernel)
+    if x.dtype.kind != "f" or x.dtype != kernel.dtype:
+        return _mixed_dense(x, kernel, bias, activation)
     if bias is None:
         return _dense(x, kernel, activation=activation)
     return _dense(x, kernel, bias, activation=activation)
+
+
+def _with_dtype(x: Any) -> Any:
+    return x if hasattr(x, "dtype") else as_tensor(x)
+
+
+def _mixed_dense(x: Any, kernel: Any, bias: Any, activation: str | None) -> Tensor:
+    """The same by single operations, with NumPy's promotion; the kernel takes one dtype."""
+    z = matmul(x, kernel)
+    if bias is not None:
+        z = z + bias
+    if activation is None or activation == "linear":
+        return z
+    return {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}[activation](z)
 
 
 @operation(np.dot)

@@ -122,9 +122,7 @@ ELEMENTWISE: dict[str, Elementwise | list[Elementwise]] = {
     "softplus": Elementwise(lambda x: np.logaddexp(x, 0), (ANY,)),
     "softplus_grad": Elementwise(lambda g, x: g * _sigmoid(x), (ANY, ANY)),
     "erf": Elementwise(special.erf, (ANY,)),
-    "erf_grad": Elementwise(
-        lambda g, x: g * 2 / math.sqrt(math.pi) * np.exp(-x * x), (ANY, ANY)
-    ),
+    "erf_grad": Elementwise(lambda g, x: g * 2 / math.sqrt(math.pi) * np.exp(-x * x), (ANY, ANY)),
     "gelu": [
         Elementwise(_gelu, (ANY,), {"approximate": False}),
         Elementwise(_gelu, (ANY,), {"approximate": True}),

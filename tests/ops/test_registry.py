@@ -146,7 +146,9 @@ def test_structured_forward(name: str, case: Structured, contiguous: bool, dtype
     expected = case.reference(*wide, **case.params)
     operands = [tg.tensor(a) if contiguous else _fortran(a) for a in arguments]
     result = primitives[name](*operands, **case.params)
-    pairs = zip(result, expected, strict=True) if isinstance(result, tuple) else [(result, expected)]
+    pairs = (
+        zip(result, expected, strict=True) if isinstance(result, tuple) else [(result, expected)]
+    )
     for got, wanted in pairs:
         wanted = np.asarray(wanted)
         assert got.shape == wanted.shape

@@ -138,3 +138,13 @@ def test_astype_and_filling():
 def test_what_does_not_fit_is_a_value_error(call):
     with pytest.raises(ValueError, match=":"):
         call(tg.tensor(np.ones((2, 3))))
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "tanh", "sigmoid"])
+def test_dense_of_mixed_dtypes_promotes_as_numpy(activation):
+    x, w = np.ones((2, 3), np.float32), np.full((3, 2), 0.1)
+    mixed = ops.dense(tg.tensor(x), tg.tensor(w), [1.0, -2.0], activation=activation)
+    alike = ops.dense(tg.tensor(x.astype(np.float64)), tg.tensor(w), [1.0, -2.0], activation)
+    assert mixed.dtype == np.float64
+    np.testing.assert_allclose(mixed.numpy(), alike.numpy(), rtol=1e-6)
+    assert ops.dense([[1, 2]], [[3], [4]]).tolist() == [[11]]
