@@ -22,7 +22,15 @@ from tapegrad._core.state import floatx, thread
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 
-__all__ = ["Generator", "bernoulli", "get_generator", "normal", "permutation", "set_seed", "uniform"]
+__all__ = [
+    "Generator",
+    "bernoulli",
+    "get_generator",
+    "normal",
+    "permutation",
+    "set_seed",
+    "uniform",
+]
 
 Shape = int | tuple[int, ...]
 

@@ -99,9 +99,7 @@ def _check(
     def packed(arguments: tuple[Any, ...]) -> Any:
         return fun(*arguments)
 
-    direction = [
-        np.asarray(generator.standard_normal(a.shape)).astype(a.dtype) for a in args
-    ]
+    direction = [np.asarray(generator.standard_normal(a.shape)).astype(a.dtype) for a in args]
     numeric = _directional(fun, args, direction, step)
     weight = np.asarray(generator.standard_normal(numeric.shape)).astype(args[0].dtype)
     if "rev" in modes:

@@ -88,6 +88,12 @@ def get_num_threads() -> int:
     return int(numba.get_num_threads())
 
 
+def most_threads() -> int:
+    """Largest number of threads that this process can use."""
+    thread_layer()
+    return int(numba.config.NUMBA_NUM_THREADS)
+
+
 def set_num_threads(count: int) -> None:
     """Use `count` threads for kernels called from this Python thread.
 
