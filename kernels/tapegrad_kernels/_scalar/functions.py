@@ -74,10 +74,11 @@ def build(basis: Basis) -> SimpleNamespace:
 
     @define
     def exp_finish(t, r):  # type: ignore[no-untyped-def]
-        # exp(x) = m * s1 * s2 with m near 1 and two powers of two, neither of them
-        # subnormal: whoever multiplies by s2 last rounds a subnormal result once.
+        # exp(x) = (1 + m) * s1 * s2 with a small m, which whoever multiplies can add without
+        # rounding it first, and two powers of two, neither of them subnormal: multiplying
+        # by s2 last rounds a subnormal result once.
         n = integer(bits(t) - magic_bits)
-        m = one + multiply_add(r * r, exp_polynomial(r), r)
+        m = multiply_add(r * r, exp_polynomial(r), r)
         n1 = integer(n >> single)
         n2 = integer(n - n1)
         s1 = from_bits(integer(integer(n1 + bias) << fraction))
@@ -107,7 +108,7 @@ def build(basis: Basis) -> SimpleNamespace:
         x = exp_highest if x > exp_highest else x
         x = exp_lowest if x < exp_lowest else x
         m, s1, s2 = exp_parts(x)
-        return m * s1 * s2
+        return multiply_add(m, s1, s1) * s2
 
     log_polynomial = basis.polynomial(c.log)
 
@@ -205,20 +206,20 @@ def build(basis: Basis) -> SimpleNamespace:
         a = erf_largest if a > erf_largest else a
         z = a * a
         m, s1, s2 = exp_parts(-z)
-        far = one - two * tail_ratio(a * root_two) * (m * s1 * s2)
+        far = one - two * tail_ratio(a * root_two) * (multiply_add(m, s1, s1) * s2)
         near = a * erf_polynomial(z)
         y = near if a < one else far
         return from_bits(integer(bits(y) | integer(bits(x) & sign_bit)))
 
     erf_slope = real(2.0 / math.sqrt(math.pi))
-    square_lowest = real(math.sqrt(-c.exp_lowest))
+    square_lowest = real(math.sqrt(4.0 - c.exp_lowest))
 
     @define
     def erf_grad(g, x):  # type: ignore[no-untyped-def]
         a = abs(x)
         a = square_lowest if a > square_lowest else a
         m, s1, s2 = exp_negative_square(a, one)
-        return g * ((erf_slope * m) * s1 * s2)
+        return g * (multiply_add(m, erf_slope, erf_slope) * s1 * s2)
 
     gelu_largest = real(c.gelu_largest)
     normal_density = real(1.0 / math.sqrt(2.0 * math.pi))
@@ -230,7 +231,8 @@ def build(basis: Basis) -> SimpleNamespace:
         a = gelu_largest if a > gelu_largest else a
         y = -gelu_largest if x < -gelu_largest else x
         m, s1, s2 = exp_negative_square(a, half)
-        tail = tail_ratio(a) * m * s1
+        ratio = tail_ratio(a)
+        tail = multiply_add(m, ratio, ratio) * s1
         left = (y * tail) * s2
         right = y * (one - tail * s2)
         return left if x < zero else right
@@ -241,7 +243,8 @@ def build(basis: Basis) -> SimpleNamespace:
         a = abs(x)
         a = gelu_largest if a > gelu_largest else a
         m, s1, s2 = exp_negative_square(a, half)
-        left = ((tail_ratio(a) - a * normal_density) * m) * s1 * s2
+        slope = tail_ratio(a) - a * normal_density
+        left = multiply_add(m, slope, slope) * s1 * s2
         return g * (left if x < zero else one - left)
 
     linear_high, linear_low = real(c.gelu_linear[0]), real(c.gelu_linear[1])
@@ -264,7 +267,7 @@ def build(basis: Basis) -> SimpleNamespace:
         z = a * s
         z_low = product_error(a, s, z) + a * s_low
         m, s1, s2 = exp_parts_of_sum(-z, -z_low)
-        return m * s1, s2
+        return multiply_add(m, s1, s1), s2
 
     gelu_tanh_largest = real(c.gelu_tanh_largest)
 
