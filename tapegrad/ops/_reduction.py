@@ -47,7 +47,7 @@ def _plain_axis(axis: Any) -> Any:
 
 def expand_reduced(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """A reduced array with the axes of `x` back, those that were reduced of length 1."""
-    if keepdims or x.ndim == 0:
+    if keepdims or axis is None or x.ndim == 0:  # a scalar broadcasts as it is
         return reduced
     axes = normalize_axes(axis, x.ndim, "reduction")
     return reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
