@@ -214,7 +214,7 @@ def test_activations(activation: str | None, dtype: str) -> None:
     expected = functions.get(str(activation), lambda x: x)(total)
     cpu.gemm(a, b, out, bias=bias, activation=activation, accumulate=True)
     tolerance = 100 * np.finfo(dtype).eps
-    np.testing.assert_allclose(out, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(out, expected, rtol=float(tolerance), atol=float(tolerance))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -91,7 +91,7 @@ def get_num_threads() -> int:
 def most_threads() -> int:
     """Largest number of threads that this process can use."""
     thread_layer()
-    return int(numba.config.NUMBA_NUM_THREADS)
+    return int(config.NUMBA_NUM_THREADS)
 
 
 def set_num_threads(count: int) -> None:
@@ -108,8 +108,7 @@ def set_num_threads(count: int) -> None:
     ValueError
         If `count` is outside that range.
     """
-    thread_layer()
-    most = int(config.NUMBA_NUM_THREADS)
+    most = most_threads()
     if not 1 <= int(count) <= most:
         raise ValueError(
             f"set_num_threads: got {count}, but this process can use 1 to {most} threads; "

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import types
 
-from tapegrad_kernels._compile import get_num_threads, kernel
+from tapegrad_kernels._compile import kernel
 from tapegrad_kernels._compile.launch import parallel_launcher
 from tapegrad_kernels._compile.pointers import address_of, call_block, int64_at, num_threads
+from tapegrad_kernels._compile.threads import most_threads
 from tapegrad_kernels.cpu.gemm import blocking
 from tapegrad_kernels.cpu.gemm.blocking import gemm_parts
 from tapegrad_kernels.cpu.gemm.microkernel import BIAS, tile_for
@@ -205,7 +205,7 @@ def _entry_point(function: Callable[..., Any], name: str, *arguments: Any) -> Ca
     and spends half a microsecond to find out which. The entry unboxes arrays of
     any strides as they are; that dtype and dimensions fit is for the caller to see.
     """
-    dispatcher = kernel(name=name)(function)
+    dispatcher: Any = kernel(name=name)(function)
     dispatcher.compile(arguments)
     _owners.append(dispatcher)
     return dispatcher.overloads[arguments].entry_point
@@ -231,13 +231,12 @@ def _entry(name: str) -> Entry:
     vector = types.Array(element, 1, "A")
     integers = types.Array(types.int64, 1, "C")
     tile = tile_for(name)
-    get_num_threads()  # starts the thread layer
     setup = np.zeros(SETUP_LENGTH, np.int64)
     setup[SETUP_TABLE] = table_address(name)
     setup[SETUP_PARTS] = gemm_parts.address
     setup[SETUP_LAUNCHER] = parallel_launcher.address
     setup[SETUP_WORKSPACE_BYTES] = blocking.workspace_bytes(tile.packed_rows, ITEM_SIZE[name])
-    setup[SETUP_THREADS] = _most_threads()
+    setup[SETUP_THREADS] = most_threads()
     _owners.append(setup)
     multiply = _entry_point(
         _multiply,
@@ -274,10 +273,6 @@ def entry_for(name: str) -> Entry:
         return _entry(name)
 
 
-def _most_threads() -> int:
-    return int(numba.config.NUMBA_NUM_THREADS)
-
-
 Workspace = tuple[int, np.ndarray]
 """Address and owner of the memory for the packed blocks of all parts of one product."""
 
@@ -291,6 +286,6 @@ def new_workspace() -> Workspace:
         blocking.workspace_bytes(tile_for(name).packed_rows, size)
         for name, size in ITEM_SIZE.items()
     )
-    memory = np.empty(_HEADER_BYTES + _most_threads() * part + PAGE, np.uint8)
+    memory = np.empty(_HEADER_BYTES + most_threads() * part + PAGE, np.uint8)
     address = memory.ctypes.data
     return address + (-address) % PAGE, memory

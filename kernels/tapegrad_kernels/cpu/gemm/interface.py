@@ -127,7 +127,8 @@ def gemm(
     # The usual call goes straight to the native entry, which looks at shapes and
     # strides itself. What it refuses, or what is unusual here, takes the careful way.
     if (
-        type(a) is type(b) is _ndarray
+        type(a) is _ndarray
+        and type(b) is _ndarray
         and out is None
         and not accumulate
         and (usual := _usual_entry(a.dtype)) is not None
@@ -267,17 +268,17 @@ def _gemm_with_care(
         if status := _run(entry, a, b, target, row, transpose_a, transpose_b, flags):
             raise AssertionError(f"gemm: the kernel refused contiguous arrays ({status})")
     if activation in _SECOND_PASS:
-        _activate(target, activation)
+        target = _activate(target, activation)
     if out is None or target is out:
         return target
     out[...] = target
     return out
 
 
-def _activate(array: Array, activation: str | None) -> None:
-    from tapegrad_kernels import cpu
+def _activate(array: Array, activation: str | None) -> Array:
+    from tapegrad_kernels import cpu  # its other kernels may themselves use gemm
 
-    array[...] = cpu.tanh(array) if activation == "tanh" else cpu.sigmoid(array)
+    return cpu.tanh(array) if activation == "tanh" else cpu.sigmoid(array)
 
 
 def dense(

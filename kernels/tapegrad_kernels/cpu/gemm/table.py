@@ -64,7 +64,7 @@ def _build_table(module: Any, tile: Tile) -> Any:
     entries[PACKED_ROWS] = int64(tile.packed_rows)
     entries[ITEM_BYTES] = int64(4 if tile.dtype == "float32" else 8)
     array_type = ir.ArrayType(INT64, TABLE_LENGTH)
-    table = ir.GlobalVariable(module, array_type, f"gemm_table_{tile.dtype}")
+    table: Any = ir.GlobalVariable(module, array_type, f"gemm_table_{tile.dtype}")
     table.linkage = "internal"
     table.global_constant = True
     table.initializer = ir.Constant(array_type, entries)
@@ -72,12 +72,13 @@ def _build_table(module: Any, tile: Tile) -> Any:
 
 
 def _table_function(dtype: str) -> Callable[[], int]:
-    @intrinsic
-    def table(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
+    def generate_table(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.ptrtoint(_build_table(builder.module, tile_for(dtype)), INT64)
 
         return types.int64(), generate
+
+    table: Any = intrinsic(generate_table)
 
     @kernel(name=f"table_address.{dtype}")
     def table_address():  # type: ignore[no-untyped-def]
