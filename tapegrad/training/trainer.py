@@ -35,6 +35,7 @@ class Trainer:
     optimizer: optimizers.Optimizer | None = None
     history: History | None = None
     _compiled = False
+    _training_lists: _TrainingLists | None = None
 
     # ---- compile ---------------------------------------------------------------------
 
@@ -89,7 +90,6 @@ class Trainer:
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
         self._loss_tracker = _loss_tracker()
         self._compiled = True
-        self._training_lists: Any = None
 
     def _require_compiled(self, method: str, *, optimizer: bool = False) -> None:
         if not self._compiled:
@@ -455,9 +455,6 @@ class Trainer:
     ) -> Any:
         """Take one step on a batch.
 
-        The values are means over all batches since `reset_metrics` or the last `fit` or
-        `evaluate`, as in Keras 3.
-
         Returns
         -------
         float, list of float, or dict
@@ -465,13 +462,14 @@ class Trainer:
         """
         self._require_compiled("train_on_batch", optimizer=True)
         data = ArrayData(x, y, sample_weight, class_weight, self._input_dtype())
+        self.reset_metrics()
         logs = self.train_step(self._batch(data.x, data.y, data.sample_weight))
         return logs if return_dict else _as_list(logs)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Evaluate one batch; values are means since `reset_metrics`, as in `train_on_batch`.
+        """Evaluate one batch.
 
         Returns
         -------
@@ -480,6 +478,7 @@ class Trainer:
         """
         self._require_compiled("test_on_batch")
         data = ArrayData(x, y, sample_weight, dtype=self._input_dtype())
+        self.reset_metrics()
         with no_record():
             logs = self.test_step(self._batch(data.x, data.y, data.sample_weight))
         return logs if return_dict else _as_list(logs)
