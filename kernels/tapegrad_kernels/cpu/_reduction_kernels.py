@@ -207,8 +207,7 @@ def over_leading(operation: str, x: Array, height: int, width: int) -> Array:
     """Reduce each of `width` columns of `height` elements."""
     down, across = -(-height // ROW_BLOCK), -(-width // COLUMN_BLOCK)
     partial = np.empty((down, width), x.dtype)
-    rows, columns = min(height, ROW_BLOCK), min(width, COLUMN_BLOCK)
-    chunk = max(1, CHUNK // (rows * columns))
+    chunk = max(1, CHUNK // (min(height, ROW_BLOCK) * min(width, COLUMN_BLOCK)))
     _call(
         operation,
         "columns",
@@ -222,5 +221,7 @@ def over_leading(operation: str, x: Array, height: int, width: int) -> Array:
     if down == 1:
         return partial[0]
     if operation == "sum":
-        return partial.sum(axis=0, dtype=np.float64).astype(x.dtype)
+        # Transposed, so that NumPy adds each column's partial sums pairwise.
+        columns = np.ascontiguousarray(partial.T)
+        return columns.sum(axis=1, dtype=np.float64).astype(x.dtype, copy=False)
     return _FINISH[operation].reduce(partial, axis=0)
