@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.utils.lookup import look_up

@@ -181,9 +181,7 @@ class _RandomInitializer(Initializer):
         draw = self.generator().uniform(shape, dtype="float64").numpy()
         return limit_low + (limit_high - limit_low) * draw
 
-    def truncated_normal(
-        self, shape: tuple[int, ...], mean: float, deviation: float
-    ) -> np.ndarray:
+    def truncated_normal(self, shape: tuple[int, ...], mean: float, deviation: float) -> np.ndarray:
         """Draw from a normal distribution, again and again until within two deviations."""
         generator = self.generator()
         values = np.array(generator.normal(shape, dtype="float64").numpy()).reshape(-1)

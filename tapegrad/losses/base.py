@@ -235,5 +235,3 @@ class LossFunctionWrapper(Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the function's values."""
         return self.fn(y_true, y_pred, **self._arguments)
-
-

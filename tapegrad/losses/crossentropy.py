@@ -211,9 +211,7 @@ def _labels(y_true: Any, shape: tuple[int, ...], axis: int) -> Any:
     if labels.ndim == len(shape) and labels.shape[axis] == 1:
         labels = labels.reshape(tuple(expected))
     if labels.shape != tuple(expected):
-        hint = (
-            " For one-hot rows use categorical_crossentropy." if labels.shape == shape else ""
-        )
+        hint = " For one-hot rows use categorical_crossentropy." if labels.shape == shape else ""
         raise ValueError(
             f"sparse_categorical_crossentropy: y_true has shape {labels.shape}, but y_pred of "
             f"shape {shape} asks for class numbers of shape {tuple(expected)}.{hint}"
@@ -289,17 +287,13 @@ class BinaryCrossentropy(Loss):
             # One value a sample, so that weights can be applied.
             y_true = as_float_tensor(y_true, pred.dtype).reshape((-1, 1))
             pred = _column(pred)
-        return binary_crossentropy(
-            y_true, pred, self.from_logits, self.label_smoothing, self.axis
-        )
+        return binary_crossentropy(y_true, pred, self.from_logits, self.label_smoothing, self.axis)
 
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if a label lies outside [0, 1]."""
         if y_true.size and not (y_true.min() >= 0 and y_true.max() <= 1):
             wrong = y_true.min() if y_true.min() < 0 else y_true.max()
-            raise ValueError(
-                f"{self.name}: labels must lie in [0, 1], but y_true holds {wrong}."
-            )
+            raise ValueError(f"{self.name}: labels must lie in [0, 1], but y_true holds {wrong}.")
 
 
 def _column(pred: Tensor) -> Tensor:

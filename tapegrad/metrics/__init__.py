@@ -136,6 +136,4 @@ def get(identifier: Any) -> Metric:
         return identifier()
     if callable(identifier):
         return MeanMetricWrapper(identifier)
-    raise TypeError(
-        f"A metric is a name, a Metric or a function, not {type(identifier).__name__}."
-    )
+    raise TypeError(f"A metric is a name, a Metric or a function, not {type(identifier).__name__}.")

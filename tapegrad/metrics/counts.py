@@ -21,9 +21,7 @@ def divide(numerator: Any, denominator: Any) -> np.ndarray:
     return quotient
 
 
-def class_labels(
-    y_true: Any, y_pred: Any, owner: str
-) -> tuple[np.ndarray, np.ndarray, int | None]:
+def class_labels(y_true: Any, y_pred: Any, owner: str) -> tuple[np.ndarray, np.ndarray, int | None]:
     """Return true and predicted class numbers, flat, and the number of classes where it shows.
 
     Parameters

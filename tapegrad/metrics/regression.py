@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad._core.tensor import Tensor
-from tapegrad.metrics.base import MeanMetricWrapper, Mean, Metric, align
+from tapegrad.metrics.base import Mean, MeanMetricWrapper, Metric, align
 
 __all__ = [
     "MeanAbsoluteError",

@@ -22,9 +22,7 @@ def summary_text(model: Model) -> str:
     line = "-" * (sum(widths) + 4)
     lines = [f'Model: "{model.name}"', line]
     for index, (first, second, third) in enumerate(rows):
-        lines.append(
-            f"{first:<{widths[0]}}  {second:<{widths[1]}}  {third:>{widths[2]}}".rstrip()
-        )
+        lines.append(f"{first:<{widths[0]}}  {second:<{widths[1]}}  {third:>{widths[2]}}".rstrip())
         if index == 0:
             lines.append(line)
     lines.append(line)

@@ -35,6 +35,4 @@ def get(identifier: Any) -> Optimizer:
         return look_up(identifier, _NAMES, "optimizer")()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()
-    raise TypeError(
-        f"An optimizer is a name or an Optimizer, not {type(identifier).__name__}."
-    )
+    raise TypeError(f"An optimizer is a name or an Optimizer, not {type(identifier).__name__}.")

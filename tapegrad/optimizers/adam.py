@@ -71,9 +71,7 @@ class Adam(Optimizer):
         self.beta_2 = float(beta_2)
         self.epsilon = float(epsilon)
 
-    def update(
-        self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]
-    ) -> None:
+    def update(self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]) -> None:
         """Update one buffer of parameters in place."""
         adam_update(
             parameters,

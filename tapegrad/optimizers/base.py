@@ -99,9 +99,7 @@ class Optimizer:
 
     # ---- what subclasses write -------------------------------------------------------
 
-    def update(
-        self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]
-    ) -> None:
+    def update(self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]) -> None:
         """Update one buffer of parameters in place.
 
         Parameters

@@ -64,9 +64,7 @@ class SGD(Optimizer):
         if momentum:
             self.slot_names = ("velocity",)  # type: ignore[misc]
 
-    def update(
-        self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]
-    ) -> None:
+    def update(self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]) -> None:
         """Update one buffer of parameters in place."""
         sgd_update(
             parameters,
@@ -76,4 +74,3 @@ class SGD(Optimizer):
             self.momentum,
             self.nesterov,
         )
-

@@ -87,7 +87,9 @@ def _listed(given: Any) -> list[Any]:
         return [given]
     flat: list[Any] = []
     for part in given:
-        flat.extend(_listed(part) if isinstance(part, Iterable) and not isinstance(part, str) else [part])
+        flat.extend(
+            _listed(part) if isinstance(part, Iterable) and not isinstance(part, str) else [part]
+        )
     return flat
 
 

@@ -80,7 +80,7 @@ class Trainer:
         """
         if jit_compile not in ("auto", False, None):
             raise ValueError(
-                f'jit_compile={jit_compile!r}: compiling whole steps is not part of this version; '
+                f"jit_compile={jit_compile!r}: compiling whole steps is not part of this version; "
                 'use "auto".'
             )
         self.optimizer = None if optimizer is None else optimizers.get(optimizer)

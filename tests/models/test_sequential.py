@@ -156,7 +156,10 @@ class TestWeightFiles:
         [
             ([layers.Dense(5), layers.Dense(3)], r"dense_1/kernel has shape \(5, 3\) in the file"),
             ([layers.Dense(5)], "it lacks dense_1/kernel, dense_1/bias"),
-            ([layers.Dense(5), layers.Dense(2), layers.Dense(2)], "it has dense_2/.* which the model lacks"),
+            (
+                [layers.Dense(5), layers.Dense(2), layers.Dense(2)],
+                "it has dense_2/.* which the model lacks",
+            ),
         ],
     )
     def test_another_models_file_is_refused(self, tmp_path, other, reason):

@@ -24,7 +24,10 @@ def samples(seed, *shape):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 2e-6), ("float32", 2e-4)])
 def test_twenty_steps_of_keras(keras_reference, name, dtype, tolerance):
-    variables = [tg.Variable(samples(7, 3, 4).astype(dtype)), tg.Variable(samples(8, 4).astype(dtype))]
+    variables = [
+        tg.Variable(samples(7, 3, 4).astype(dtype)),
+        tg.Variable(samples(8, 4).astype(dtype)),
+    ]
     optimizer = OPTIMIZERS[name]()
     for step in range(20):
         gradients = [samples(100 + step, 3, 4).astype(dtype), samples(200 + step, 4).astype(dtype)]
