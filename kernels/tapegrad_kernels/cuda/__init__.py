@@ -55,6 +55,9 @@ _KERNEL_MODULES = (
     "tiled_gemm",
     "reductions",
     "row_softmax",
+    "optimizers",
+    "random",
+    "shaping",
 )
 
 _SUBMODULES = frozenset({*_KERNEL_MODULES, "arrays", "layout", "library", "scalar", "shim"})

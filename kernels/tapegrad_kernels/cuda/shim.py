@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,10 @@ if importlib.util.find_spec("numba_cuda") is not None:
     cuda = importlib.import_module("numba.cuda")
     # A small grid is what a small array needs; a warning at each one helps nobody.
     importlib.import_module("numba.cuda.core.config").CUDA_LOW_OCCUPANCY_WARNINGS = 0
-    if not SIMULATED:
+    if SIMULATED:
+        # Threads of the simulator wait for each other in turns of this length.
+        sys.setswitchinterval(1e-5)
+    else:
         libdevice = importlib.import_module("numba.cuda.libdevice")
 
 SHARED_ALIGNMENT = None if SIMULATED else 16
