@@ -278,8 +278,7 @@ def measure(
             for _ in range(rounds):
                 for worker in workers:
                     if worker.name in times:
-                        time.sleep(_PAUSE)
-                        spent = worker.ask({})["time"]
+                        spent = _time_undisturbed(worker)
                         times[worker.name].append(spent / workload.get("operations", 1))
             results.append((workload, times))
             on_result(workload, times)
@@ -393,6 +392,7 @@ def main(
     conclude: Callable[[Sequence[tuple[Workload, Times]]], Sequence[str]] = lambda results: (),
     rounds: int = 7,
     seconds: float = 0.05,
+    takes_data: bool = False,
     arguments: Sequence[str] | None = None,
 ) -> None:
     """Command line of a benchmark: measure, print a Markdown table, write JSON.
@@ -412,6 +412,8 @@ def main(
     rounds, seconds : int, float
         Batches of each contender, and the length of one, where the command line does not
         say. Many short batches find the quiet moments of a busy machine.
+    takes_data : bool, default False
+        Whether there is an option ``--data``; its value is added to the workloads as ``"data"``.
     arguments : sequence of str, optional
         Command line; that of the process if not given.
     """
@@ -422,11 +424,15 @@ def main(
     parser.add_argument("--only", default="", help="workloads whose name contains this")
     parser.add_argument("--peers", help="contenders to compare with, separated by commas")
     parser.add_argument("--quick", action="store_true", help="see that it works, measure little")
+    if takes_data:
+        parser.add_argument("--data", type=Path, help=".npz file with x_train and y_train")
     parser.add_argument("--json", type=Path, help="write all times to this file")
     options = parser.parse_args(arguments)
     if options.quick:
         options.rounds, options.seconds = 2, 0.001
         workloads = [workload for workload in workloads if workload.get("quick", True)]
+    if takes_data and options.data is not None:
+        workloads = [{**workload, "data": str(options.data.resolve())} for workload in workloads]
 
     chosen = {}
     asked = None if options.peers is None else {ours, *options.peers.split(",")}
@@ -457,6 +463,8 @@ def main(
     summary = _summary(results, ours, peers)
     print()
     for group, by_peer in summary.items():
+        if sum(str(w.get("group", "all")) == group for w in selected) == 1:
+            continue  # the table says it already
         for peer, ratios in by_peer.items():
             print(
                 f"{group}, {peer}: geometric mean {ratios['min']:.3f} (minimums), "
