@@ -145,18 +145,26 @@ def _multiply(a, b, c, bias, transpose_a, transpose_b, flags, setup, workspace):
         misaligned |= address_of(bias)
     if wrong or misaligned % size != 0:
         return REFUSED
+    left, right = address_of(a), address_of(b)
+    lda, ldb, ldc = a_outer // size, b_outer // size, c_outer // size
+    if n == 1 and m > 1 and c_outer == size and not flags & BIAS:
+        # One column fills one lane of a tile; its transpose, one row, fills them all.
+        left, right = right, left
+        lda, ldb = ldb, lda
+        transpose_a, transpose_b = not transpose_b, not transpose_a
+        m, n = n, m
     r = int64_at(workspace)
     r[blocking.TRANSPOSE_A] = transpose_a
     r[blocking.TRANSPOSE_B] = transpose_b
     r[blocking.M] = m
     r[blocking.N] = n
     r[blocking.K] = depth
-    r[blocking.A] = address_of(a)
-    r[blocking.LDA] = a_outer // size
-    r[blocking.B] = address_of(b)
-    r[blocking.LDB] = b_outer // size
+    r[blocking.A] = left
+    r[blocking.LDA] = lda
+    r[blocking.B] = right
+    r[blocking.LDB] = ldb
     r[blocking.C] = address_of(c)
-    r[blocking.LDC] = c_outer // size
+    r[blocking.LDC] = ldc
     r[blocking.BIAS_ROW] = address_of(bias)
     r[blocking.FLAGS] = flags
     r[blocking.WORKSPACE] = workspace + _HEADER_BYTES
