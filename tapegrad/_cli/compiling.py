@@ -4,45 +4,52 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-
-# A warm cache loads a kernel in milliseconds; a bar is for those who wait.
-_PATIENCE_SECONDS = 0.5
+from pathlib import Path
 
 
-def compile_kernels(only: Iterable[str] | None = None, *, always_show: bool = False) -> int:
+def compile_kernels(only: Iterable[str] | None = None, *, again: bool = False) -> int:
     """Compile kernels that are not in the cache yet, with a progress bar on standard error.
+
+    Each finished task leaves an empty file beside the compiled code. The folder's
+    name stands for sources, versions and CPU, so such a file holds as long as the
+    folder does, and a warm start costs a look at the disk.
 
     Parameters
     ----------
     only : iterable of str, optional
         Prefixes of the names of warm-up tasks; None means all.
-    always_show : bool, default False
-        Whether to show the bar also when all takes less than half a second.
+    again : bool, default False
+        Whether to run also tasks that ran before, which loads what they compiled.
 
     Returns
     -------
     int
-        Number of tasks.
+        Number of tasks that ran.
     """
+    import tapegrad_kernels.cpu  # noqa: F401 - registers the tasks of the kernels
+    from tapegrad_kernels._compile.cache import folder
+    from tapegrad_kernels._compile.warmup import tasks
+
+    kept = folder()
+    cold = [
+        (name, task)
+        for name, task in tasks(only)
+        if again or kept is None or not _mark(kept, name).exists()
+    ]
+    if not cold:
+        return 0
     from tqdm.auto import tqdm
 
-    import tapegrad_kernels.cpu  # noqa: F401 - registers the tasks of the kernels
-    from tapegrad_kernels._compile.warmup import tasks, warmup
-
-    total = len(tasks(only))
     with tqdm(
-        total=total,
-        desc="compiling kernels (once)",
-        unit="task",
-        delay=0.0 if always_show else _PATIENCE_SECONDS,
-        leave=always_show,
-        file=sys.stderr,
-        dynamic_ncols=True,
+        cold, desc="compiling kernels (once)", unit="task", file=sys.stderr, dynamic_ncols=True
     ) as bar:
-        for name, done, _ in warmup(only):
-            bar.n = done
-            bar.set_postfix_str(name, refresh=False)
-            bar.refresh()
-        bar.n = total
-        bar.set_postfix_str("")
-    return total
+        for name, task in bar:
+            bar.set_postfix_str(name)
+            task()
+            if kept is not None:
+                _mark(kept, name).touch()
+    return len(cold)
+
+
+def _mark(folder: Path, task: str) -> Path:
+    return folder / f"{task.replace(' ', '-')}.done"

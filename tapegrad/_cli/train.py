@@ -24,7 +24,17 @@ from tapegrad._cli.run_folder import (
 from tapegrad.callbacks import Callback
 
 # What a dense network trained with Adam calls, by the names of warm-up tasks.
-KERNELS = ("gemm", "softmax", "adam", "random", "elementwise", "reductions")
+KERNELS = (
+    "gemm float32",
+    "relu_grad float32",
+    "sum float32",
+    "softmax float32",
+    "softmax_cross_entropy float32",
+    "adam_update float32",
+    "random_uniform float64",
+    "random_bernoulli float32",
+    "random_permutation",
+)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ def run() -> int:
     from tapegrad_kernels._compile.cache import folder
 
     started = time.perf_counter()
-    total = compile_kernels(always_show=True)
+    total = compile_kernels(again=True)
     kept = folder()
     place = f"kept in {kept}" if kept else "not kept: no folder can be written"
     print(f"{total} groups of kernels ready in {time.perf_counter() - started:.1f} s, {place}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pytest
 from tapegrad._cli import compiling
 from tapegrad._cli.arguments import main
 
+WARMUP = "tapegrad_kernels._compile.warmup"
+CACHE = "tapegrad_kernels._compile.cache"
+
 
 def test_info_says_what_a_report_needs(capsys):
     assert main(["info"]) == 0
@@ -21,34 +25,46 @@ def test_info_says_what_a_report_needs(capsys):
     assert "CUDA" in printed
 
 
-def test_warmup_runs_each_task_once_behind_a_bar(monkeypatch, capsys):
-    from tapegrad_kernels._compile import warmup
-
+@pytest.fixture
+def tasks(tmp_path, monkeypatch) -> list[str]:
+    """Two tasks in place of the real ones, and an empty cache; grows as they run."""
+    importlib.import_module("tapegrad_kernels.cpu")  # registers the real ones, once
     ran: list[str] = []
-    monkeypatch.setattr(warmup, "_tasks", [(n, lambda n=n: ran.append(n)) for n in ("a x", "b y")])
-    assert main(["warmup"]) == 0
-    printed = capsys.readouterr()
-    assert ran == ["a x", "b y"]
-    assert "2 groups of kernels ready" in printed.out
-    assert "compiling kernels (once)" in printed.err
+    two = [(name, lambda name=name: ran.append(name)) for name in ("a x", "b y")]
+    monkeypatch.setattr(importlib.import_module(WARMUP), "_tasks", two)
+    monkeypatch.setattr(importlib.import_module(CACHE), "folder", lambda: tmp_path)
+    return ran
 
 
-def test_no_bar_where_kernels_are_compiled_already(monkeypatch, capsys):
-    from tapegrad_kernels._compile import warmup
+def test_warmup_runs_each_task_behind_a_bar(tasks, capsys):
+    for _ in range(2):
+        assert main(["warmup"]) == 0
+        printed = capsys.readouterr()
+        assert "2 groups of kernels ready" in printed.out
+        assert "compiling kernels (once)" in printed.err
+    assert tasks == ["a x", "b y"] * 2
 
-    monkeypatch.setattr(warmup, "_tasks", [("a", lambda: None), ("b", lambda: None)])
+
+def test_training_compiles_once_what_it_needs(tasks, capsys):
     assert compiling.compile_kernels(["b"]) == 1
+    assert "compiling kernels (once)" in capsys.readouterr().err
+    assert compiling.compile_kernels(["b"]) == 0
     assert capsys.readouterr().err == ""
+    assert compiling.compile_kernels() == 1
+    assert tasks == ["b y", "a x"]
+
+
+def test_without_a_cache_each_run_compiles(tasks, monkeypatch):
+    monkeypatch.setattr(importlib.import_module(CACHE), "folder", lambda: None)
+    assert [compiling.compile_kernels() for _ in range(2)] == [2, 2]
 
 
 def test_training_compiles_kernels_that_exist():
     from tapegrad._cli.train import KERNELS
-    from tapegrad_kernels import cpu
-    from tapegrad_kernels._compile.warmup import tasks
 
-    assert cpu
-    for prefix in KERNELS:
-        assert tasks([prefix]), prefix
+    importlib.import_module("tapegrad_kernels.cpu")
+    named = importlib.import_module(WARMUP).tasks(KERNELS)
+    assert sorted(name for name, _ in named) == sorted(KERNELS)
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

@@ -11,6 +11,8 @@ import pytest
 
 from tapegrad._cli.arguments import main
 
+THOROUGHLY = ["--epochs", "40", "--learning-rate", "0.01"]
+
 
 def table(text):
     return list(csv.DictReader(io.StringIO(text)))
@@ -18,7 +20,7 @@ def table(text):
 
 @pytest.fixture
 def trained(flowers, folder, capsys):
-    assert main(["train", flowers, "--epochs", "12", "--out", "run"]) == 0
+    assert main(["train", flowers, *THOROUGHLY, "--out", "run"]) == 0
     capsys.readouterr()
     return "run"
 

@@ -9,6 +9,7 @@ import pytest
 
 from tapegrad._cli.arguments import main
 
+THOROUGHLY = ["--epochs", "40", "--learning-rate", "0.01"]
 FIGURES = ["loss", "accuracy", "precision_macro", "recall_macro", "f1_macro"]
 FILES = {"model.safetensors", "model.json", "history.json", "report.json", "curves.png"}
 
@@ -18,7 +19,7 @@ def report_of(folder):
 
 
 def test_classification(flowers, folder, capsys):
-    assert main(["train", flowers, "--epochs", "12", "--out", "run"]) == 0
+    assert main(["train", flowers, *THOROUGHLY, "--out", "run"]) == 0
     run = folder / "run"
     assert {path.name for path in run.iterdir()} == FILES | {
         "confusion_matrix.png",
@@ -26,12 +27,12 @@ def test_classification(flowers, folder, capsys):
     }
     report = report_of(run)
     assert list(report) == ["data", "model", "epochs", "seconds", "train", "test"]
-    assert (report["data"], report["model"], report["epochs"]) == (flowers, "mlp", 12)
+    assert (report["data"], report["model"], report["epochs"]) == (flowers, "mlp", 40)
     assert list(report["test"]) == list(report["train"]) == FIGURES
     assert report["test"]["accuracy"] == 1.0
     history = json.loads((run / "history.json").read_text())
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-    assert {len(values) for values in history.values()} == {12}
+    assert {len(values) for values in history.values()} == {40}
     description = json.loads((run / "model.json").read_text())
     assert description["target"]["classes"] == ["daisy", "rose", "tulip"]
     printed = capsys.readouterr().out
