@@ -132,25 +132,32 @@ def image_predictions(
         pixels = (pixels - low) / max(high - low, 1e-12)
     chosen = _chosen(guesses, truths, 40, 16)
     rows = -(-len(chosen) // _COLUMNS)
-    figure = new_figure(1.15 * _COLUMNS, 1.45 * rows + 0.7)
+    figure = new_figure(1.15 * _COLUMNS, 1.5 * rows + 0.6)
     set_title(figure, title)
-    for place, panel in enumerate(figure.subplots(rows, _COLUMNS, squeeze=False).flat):
-        no_grid(panel)
-        panel.set_xticks([])
-        panel.set_yticks([])
-        if place >= len(chosen):
-            panel.set_visible(False)
-            continue
-        index = chosen[place]
+    # One panel with all images in it: forty panels take seconds to lay out.
+    axes = figure.subplots()
+    no_grid(axes)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    height, width = pixels.shape[1:3]
+    scale = 0.86 / max(height, width)
+    for place, index in enumerate(chosen):
+        row, column = divmod(place, _COLUMNS)
+        left, top = column - width * scale / 2, 1.3 * row
         # Dark ink on light paper where there is one channel.
-        panel.imshow(pixels[index], cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+        axes.imshow(
+            pixels[index], cmap="gray_r", vmin=low, vmax=high, interpolation="nearest",
+            extent=(left, left + width * scale, top + height * scale, top),
+        )  # fmt: skip
         right = guesses[index] == truths[index]
         guess, truth = (shortened(class_names[int(v[index])], 8) for v in (guesses, truths))
-        panel.set_title(
-            guess if right else f"{guess}, not {truth}",
-            loc="center", fontsize=10, color=BLUE if right else ORANGE, pad=3,
+        axes.text(
+            column, top - 0.06, guess if right else f"{guess}, not {truth}",
+            ha="center", va="bottom", fontsize=10, color=BLUE if right else ORANGE,
             fontweight="normal" if right else "bold",
         )  # fmt: skip
+    axes.set_xlim(-0.5, _COLUMNS - 0.5)
+    axes.set_ylim(1.3 * rows - 0.3, -0.4)
     return figure
 
 

@@ -54,8 +54,9 @@ def test_image_predictions_show_the_errors(tmp_path, shape):
     predicted = true.copy()
     predicted[90] = (true[90] + 1) % 3
     figure = plot.image_predictions(images, predicted, true, ["a", "b", "c"])
-    titles = [axes.get_title() for axes in figure.axes if axes.get_visible()]
-    assert len(titles) == 40
+    axes = figure.axes[0]
+    titles = [text.get_text() for text in axes.texts]
+    assert len(titles) == len(axes.images) == 40
     assert titles[:3] == ["a", "b", "c"]
     assert titles[-1] == "b, not a"
     written(figure, tmp_path)
