@@ -13,7 +13,9 @@ module               subject
 ``shaping``          shape, indexing, selection
 ``scalar``           what elementwise operations do to one element
 ``layout``           broadcasting and merging of axes, before a launch
+``library``          the device's math library, and its basis for shared formulas
 ``shim``             the one place that imports Numba's CUDA target
+``simulator``        what Numba's simulator needs to be right and quick
 ===================  ===========================================================
 
 The functions have the names and arguments of `tapegrad_kernels.cpu`; they take
@@ -60,7 +62,9 @@ _KERNEL_MODULES = (
     "shaping",
 )
 
-_SUBMODULES = frozenset({*_KERNEL_MODULES, "arrays", "layout", "library", "scalar", "shim"})
+_SUBMODULES = frozenset(
+    {*_KERNEL_MODULES, "arrays", "layout", "library", "scalar", "shim", "simulator"}
+)
 
 __all__ = [
     "available",

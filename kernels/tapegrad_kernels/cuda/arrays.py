@@ -71,11 +71,11 @@ def require() -> None:
         raise RuntimeError(reason)
 
 
-def _cuda() -> Any:
+def _shim() -> Any:
     from tapegrad_kernels.cuda import shim
 
     require()
-    return shim.cuda
+    return shim
 
 
 def _check_dtype(dtype: np.dtype[Any], name: str) -> None:
@@ -105,7 +105,8 @@ def to_device(array: NDArray[Any]) -> DeviceArray:
     _check_dtype(host.dtype, "to_device")
     if not host.dtype.isnative:
         host = host.astype(host.dtype.newbyteorder("="))
-    return _cuda().to_device(host)
+    shim = _shim()
+    return shim.simulated_array(host.copy()) if shim.SIMULATED else shim.cuda.to_device(host)
 
 
 def to_host(array: DeviceArray) -> NDArray[Any]:
@@ -127,7 +128,10 @@ def empty(shape: Sequence[int] | int, dtype: DTypeLike = np.float32) -> DeviceAr
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
     dtype = np.dtype(dtype)
     _check_dtype(dtype, "empty")
-    return _cuda().device_array(shape, dtype)
+    shim = _shim()
+    if shim.SIMULATED:
+        return shim.simulated_array(np.empty(shape, dtype))
+    return shim.cuda.device_array(shape, dtype)
 
 
 def full(shape: Sequence[int] | int, value: Any, dtype: DTypeLike = np.float32) -> DeviceArray:
@@ -213,7 +217,7 @@ def view(
         return empty(shape, array.dtype)
     if shim.SIMULATED:
         window = _Window(array._ary, offset, shape, strides)
-        return shim.cuda.cudadrv.devicearray.FakeCUDAArray(np.asarray(window))
+        return shim.simulated_array(np.asarray(window))
     from numba.cuda.cudadrv.devicearray import DeviceNDArray
 
     data = array.gpu_data

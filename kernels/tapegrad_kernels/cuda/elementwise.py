@@ -360,7 +360,14 @@ for _definition in DEFINITIONS.values():
     if _definition.name not in _OWN:
         globals()[_definition.name] = _public(_definition)
 
-__all__ = ["astype", "copy", "gelu", "gelu_grad", "sigmoid_cross_entropy_grad", *sorted(DEFINITIONS.keys() - _OWN)]
+__all__ = [
+    "astype",
+    "copy",
+    "gelu",
+    "gelu_grad",
+    "sigmoid_cross_entropy_grad",
+    *sorted(DEFINITIONS.keys() - _OWN),
+]
 
 # The reduction of large arguments needs local memory in double precision.
 _STACK = {"cos float64": 40, "sin float64": 40, "tan float64": 40}

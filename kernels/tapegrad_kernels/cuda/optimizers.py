@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numba
-import numpy as np
 
 from tapegrad_kernels.cuda import arrays, library
 from tapegrad_kernels.cuda.shim import Specimen, cuda, grid_for, kernel, specimens
@@ -119,9 +118,7 @@ def sgd_update(
     _check("sgd_update", parameters=parameters, gradients=gradients, velocity=velocity)
     if parameters.size:
         run = _momentum_kernel(parameters.dtype.name, bool(nesterov))
-        run[grid_for(parameters.size)](
-            parameters, gradients, velocity, number(rate), number(decay)
-        )
+        run[grid_for(parameters.size)](parameters, gradients, velocity, number(rate), number(decay))
 
 
 def adam_update(

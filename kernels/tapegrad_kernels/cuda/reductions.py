@@ -217,7 +217,9 @@ def _reduce(
     shape = _kept_shape(x.shape, axes, keepdims)
     if x.size == 0:
         if operation in ("max", "min") and not truth and math.prod(shape) > 0:
-            raise ValueError(f"{name}: an array of shape {tuple(x.shape)} has no {name} along {axes}")
+            raise ValueError(
+                f"{name}: an array of shape {tuple(x.shape)} has no {name} along {axes}"
+            )
         return arrays.full(shape, _identity(operation, dtype), dtype)
     rows, _ = as_rows(x, axes)
     out = arrays.empty((math.prod(shape),), dtype)

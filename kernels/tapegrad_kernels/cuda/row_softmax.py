@@ -244,7 +244,9 @@ def logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return arrays.view(result, shape, arrays.contiguous_strides(shape, result.dtype.itemsize))
 
 
-def _checked_targets(name: str, targets: Any, shape: tuple[int, ...], dtype: Any) -> tuple[Any, bool]:
+def _checked_targets(
+    name: str, targets: Any, shape: tuple[int, ...], dtype: Any
+) -> tuple[Any, bool]:
     """Labels that lie inside the classes, or probabilities of the given dtype."""
     elementwise.check_operands(name, [targets])
     given = tuple(targets.shape)

@@ -130,8 +130,10 @@ def _power_of_integers(dtype: str) -> Callable[..., Any]:
 
     def power(x, y):  # type: ignore[no-untyped-def]
         if y < zero:
-            return one if x == one or (x == minus_one and y & 1 == 0) else (
-                minus_one if x == minus_one else zero
+            return (
+                one
+                if x == one or (x == minus_one and y & 1 == 0)
+                else (minus_one if x == minus_one else zero)
             )
         result = one
         while y > zero:
@@ -237,6 +239,7 @@ _SHARED = {
     "gelu_tanh_grad": np.arctan2,
     "sigmoid_cross_entropy": np.arctan2,
 }
+
 
 def _numpy_scalar(name: str, dtype: str) -> Callable[..., Any]:
     if name in _OPERATORS:

@@ -122,9 +122,7 @@ def concatenate(*xs: Any, axis: int | None = 0) -> Any:
     axis %= ndim
     shapes = [tuple(x.shape) for x in xs]
     for shape in shapes:
-        if len(shape) != ndim or any(
-            shape[i] != shapes[0][i] for i in range(ndim) if i != axis
-        ):
+        if len(shape) != ndim or any(shape[i] != shapes[0][i] for i in range(ndim) if i != axis):
             raise ValueError(
                 f"concatenate: shapes {shapes[0]} and {shape} differ in an axis other than {axis}"
             )
@@ -145,9 +143,7 @@ def stack(*xs: Any, axis: int = 0) -> Any:
     return concatenate(*(expand_dims(x, axis=axis) for x in xs), axis=axis)
 
 
-def split(
-    x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0
-) -> tuple[Any, ...]:
+def split(x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Any, ...]:
     """`x` cut along an axis, into equal sections or before the given indices."""
     return _pieces(x, np.split, indices_or_sections, axis)
 
@@ -376,10 +372,26 @@ def assign(target: Any, value: Any) -> None:
     elementwise.map_into(target, elementwise.identity, [value], [dtype])
 
 
+def gather_flat(buffer: Any, *xs: Any, offsets: Sequence[int]) -> None:
+    """Copy arrays into the segments of a 1-D buffer that start at `offsets`."""
+    item = buffer.dtype.itemsize
+    for x, offset in zip(xs, offsets, strict=True):
+        shape = tuple(x.shape)
+        segment = arrays.view(buffer, shape, arrays.contiguous_strides(shape, item), offset * item)
+        elementwise.map_into(segment, elementwise.identity, [x], [x.dtype])
+
+
+def one_hot(labels: Any, *, depth: int, dtype: DTypeLike) -> Any:
+    """Rows with a one at each label and zeros elsewhere, of shape ``labels.shape + (depth,)``."""
+    classes = arrays.to_device(np.arange(depth, dtype=labels.dtype))
+    matches = elementwise.apply("equal", expand_dims(labels, axis=-1), classes)
+    return elementwise.astype(matches, dtype=dtype)
+
+
 __all__ = [
     "array_split", "assign", "broadcast_to", "clip", "concatenate", "diagonal", "expand_dims",
-    "flip", "full_like", "getitem", "identity", "index_add", "moveaxis", "ones_like", "pad",
-    "put_at", "ravel", "reshape", "split", "squeeze", "stack", "swapaxes", "take", "transpose",
+    "flip", "full_like", "gather_flat", "getitem", "identity", "index_add", "moveaxis", "one_hot", "ones_like",
+    "pad", "put_at", "ravel", "reshape", "split", "squeeze", "stack", "swapaxes", "take", "transpose",
     "where", "zeros_like",
 ]  # fmt: skip
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numba.core import config
 
 INSTALL = 'pip install "tapegrad[cuda12]" (or "tapegrad[cuda13]" for a CUDA 13 driver)'
@@ -33,17 +33,22 @@ if importlib.util.find_spec("numba_cuda") is not None:
     # A small grid is what a small array needs; a warning at each one helps nobody.
     importlib.import_module("numba.cuda.core.config").CUDA_LOW_OCCUPANCY_WARNINGS = 0
     if SIMULATED:
-        # Threads of the simulator wait for each other in turns of this length.
-        sys.setswitchinterval(1e-5)
+        importlib.import_module("tapegrad_kernels.cuda.simulator").prepare()
     else:
         libdevice = importlib.import_module("numba.cuda.libdevice")
 
-SHARED_ALIGNMENT = None if SIMULATED else 16
-"""Alignment of shared memory, so that it can be read 16 bytes at a time.
-The simulator refuses the argument."""
+SHARED_ALIGNMENT = 16
+"""Alignment of shared memory in bytes, so that it can be read 16 bytes at a time."""
 
 
 _INLINE: dict[str, Any] = {} if SIMULATED else {"forceinline": True}
+
+
+def simulated_array(array: np.ndarray[Any, Any]) -> Any:
+    """A host array as the simulator's device array."""
+    from tapegrad_kernels.cuda.simulator import SimulatedArray
+
+    return SimulatedArray(array)
 
 
 def _require_numba_cuda() -> None:

@@ -424,9 +424,7 @@ def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = Fal
         _multiply(
             _as_batches(elementwise.astype(a, dtype=dtype), batch_shape),
             _as_batches(elementwise.astype(b, dtype=dtype), batch_shape),
-            arrays.view(
-                out, flat_shape, arrays.contiguous_strides(flat_shape, dtype.itemsize)
-            ),
+            arrays.view(out, flat_shape, arrays.contiguous_strides(flat_shape, dtype.itemsize)),
         )
     return _without_vectors(out, from_vector, to_vector)
 
@@ -480,7 +478,13 @@ def _gemm_specimens() -> Iterator[Specimen]:
         element = getattr(numba, dtype)
         operand, contiguous = element[:, :, :], element[:, :, ::1]
         signature = (
-            operand, operand, element[::1], contiguous, numba.int64, numba.boolean, numba.boolean
+            operand,
+            operand,
+            element[::1],
+            contiguous,
+            numba.int64,
+            numba.boolean,
+            numba.boolean,
         )
         for tiling in dict.fromkeys((LARGE[dtype], MEDIUM, SMALL)):
             for a_along_k in (True, False):
