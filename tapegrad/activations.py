@@ -14,7 +14,7 @@ array([0., 2.])
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
@@ -308,7 +308,7 @@ def get(identifier: Any) -> Activation:
     if isinstance(identifier, str):
         return look_up(identifier, _NAMES, "activation")
     if callable(identifier):
-        return identifier
+        return cast(Activation, identifier)
     raise TypeError(
         f"An activation is a name, a callable or None, not {type(identifier).__name__}."
     )

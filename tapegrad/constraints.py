@@ -131,5 +131,6 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
     if callable(identifier):
         return identifier
     raise TypeError(
-        f"A constraint is a name, a Constraint, a callable or None, not {type(identifier).__name__}."
+        "A constraint is a name, a Constraint, a callable or None, not "
+        f"{type(identifier).__name__}."
     )

@@ -1,4 +1,4 @@
-"""Default names of layers: dense, dense_1, dense_2 …"""
+"""Default names of layers: dense, dense_1, dense_2 …."""
 
 from __future__ import annotations
 

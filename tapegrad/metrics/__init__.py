@@ -6,6 +6,7 @@ The functions of the report work on whole sets of labels at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tapegrad.metrics.accuracy import (
@@ -98,7 +99,7 @@ _CLASSES: tuple[type[Metric], ...] = (
     R2Score,
 )
 
-_NAMES: dict[str, type[Metric]] = (
+_NAMES: Mapping[str, type[Metric]] = (
     {snake_case(metric.__name__): metric for metric in _CLASSES}
     | {metric.__name__: metric for metric in _CLASSES}
     | {

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad._core.state import no_record
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad.utils.lookup import snake_case
@@ -297,6 +296,5 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Add a batch of labels and predictions, with an optional weight a sample."""
-        with no_record():
-            values = self._function(y_true, y_pred, **self._arguments)
+        values = self._function(y_true, y_pred, **self._arguments)
         super().update_state(values, sample_weight)

@@ -50,8 +50,8 @@ def class_labels(y_true: Any, y_pred: Any, owner: str) -> tuple[np.ndarray, np.n
     elif true.size == pred.size and pred.dtype.kind in "biu":
         return _whole(true, owner), pred.ravel(), None
     raise ValueError(
-        f"{owner}: y_true of shape {true.shape} does not fit y_pred of shape {pred.shape} and dtype "
-        f"{pred.dtype}; expected scores of shape (samples, classes) or whole class numbers."
+        f"{owner}: y_true of shape {true.shape} does not fit y_pred of shape {pred.shape} and "
+        f"dtype {pred.dtype}; expected scores of shape (samples, classes) or whole class numbers."
     )
 
 

@@ -269,7 +269,7 @@ class FBetaScore(Metric):
         """
         true, pred = _rows(y_true, y_pred, type(self).__name__)
         if self._classes is None:
-            self._classes = pred.shape[1]
+            self._classes = int(pred.shape[1])
             self.counts = self.add_state("counts", (3, self._classes))
         if self.threshold is None:
             # A row of zeros predicts nothing, not everything.
@@ -297,8 +297,8 @@ def _rows(y_true: Any, y_pred: Any, owner: str) -> tuple[np.ndarray, np.ndarray]
     """Return labels as boolean rows and predictions as rows of the same shape."""
     true, pred = to_host(y_true), to_host(y_pred)
     if pred.ndim == 2 and pred.shape[1] > 1 and true.size == len(pred):
-        labels, _, classes = class_labels(true, pred, owner)
-        true = np.arange(classes) == labels[:, None]
+        labels, _, _ = class_labels(true, pred, owner)
+        true = np.arange(pred.shape[1]) == labels[:, None]
     true, pred = align(true, pred, owner)
     if pred.ndim == 1:
         true, pred = true[:, None], pred[:, None]

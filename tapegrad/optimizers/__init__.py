@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from tapegrad.optimizers.adam import Adam
 from tapegrad.optimizers.base import Optimizer
@@ -11,7 +12,7 @@ from tapegrad.utils.lookup import look_up
 
 __all__ = ["Optimizer", "SGD", "Adam", "get"]
 
-_NAMES: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+_NAMES: dict[str, Callable[[], Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 
 def get(identifier: Any) -> Optimizer:
@@ -34,5 +35,5 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, str):
         return look_up(identifier, _NAMES, "optimizer")()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()
+        return cast(Callable[[], Optimizer], identifier)()
     raise TypeError(f"An optimizer is a name or an Optimizer, not {type(identifier).__name__}.")

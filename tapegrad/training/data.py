@@ -205,7 +205,8 @@ def unpack(data: Any) -> tuple[Any, Any, Any]:
         raise ValueError(
             f"expected (x,), (x, y) or (x, y, sample_weight), got a tuple of {len(data)}."
         )
-    return (*data, None, None)[:3]
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight
 
 
 def split_off_validation(

@@ -43,7 +43,7 @@ def test_dense_network(blobs):
     history = model.fit(
         X_train, y_train, epochs=10, batch_size=32, validation_data=(X_test, y_test), verbose=0
     )
-    loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
+    _loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
     assert len(history.history["val_accuracy"]) == 10
     assert accuracy > 0.95
     assert history.history["val_accuracy"][-1] == accuracy

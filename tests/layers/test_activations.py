@@ -9,7 +9,24 @@ import tapegrad as tg
 from tapegrad import activations
 from tapegrad.test_util import check_grads
 
-NAMES = ["relu", "relu6", "leaky_relu", "elu", "selu", "tanh", "sigmoid", "hard_sigmoid", "silu", "gelu", "softplus", "softsign", "exponential", "softmax", "log_softmax", "linear"]
+NAMES = [
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "tanh",
+    "sigmoid",
+    "hard_sigmoid",
+    "silu",
+    "gelu",
+    "softplus",
+    "softsign",
+    "exponential",
+    "softmax",
+    "log_softmax",
+    "linear",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

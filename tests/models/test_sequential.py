@@ -93,9 +93,9 @@ def test_errors():
         network().save_weights("weights.safetensors")
     with pytest.raises(ValueError, match="known length"):
         Sequential([tg.Input((None,)), layers.Dense(2)])
+    model = network()
+    model(X)
     with pytest.raises(ValueError, match=r"\(6, 3\)"):
-        model = network()
-        model(X)
         model(X[:, :3])
 
 
@@ -223,4 +223,4 @@ def test_subclassed_models():
         model.drop.name,
         model.head.name,
     ]
-    assert list(model.named_weights())[0] == "hidden/kernel"
+    assert next(iter(model.named_weights())) == "hidden/kernel"

@@ -331,7 +331,24 @@ def activations() -> None:
     """Values of all activations that both have."""
     x = 3 * samples(10, 4, 5)
     keep("activations/x", x)
-    for name in ["relu", "relu6", "leaky_relu", "elu", "selu", "tanh", "sigmoid", "hard_sigmoid", "silu", "gelu", "softplus", "softsign", "exponential", "softmax", "log_softmax", "linear"]:
+    for name in [
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "tanh",
+        "sigmoid",
+        "hard_sigmoid",
+        "silu",
+        "gelu",
+        "softplus",
+        "softsign",
+        "exponential",
+        "softmax",
+        "log_softmax",
+        "linear",
+    ]:
         tensor = keras.ops.convert_to_tensor(x, dtype="float64")
         keep(f"activations/{name}", keras.activations.get(name)(tensor))
 

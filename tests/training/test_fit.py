@@ -255,7 +255,7 @@ def test_arguments_are_checked():
 
 def test_compile_checks_names():
     model = tg.Sequential([layers.Dense(1)])
-    with pytest.raises(ValueError, match='Unknown optimizer "adm". Did you mean "adam"'):
+    with pytest.raises(ValueError, match=r'Unknown optimizer "adm"\. Did you mean "adam"'):
         model.compile("adm", "mse")
     with pytest.raises(ValueError, match="Unknown loss"):
         model.compile("adam", "mean_sqared")
