@@ -19,6 +19,8 @@ from tapegrad_kernels.cpu._map import REAL_NAMES, chunk_block, run_chunks, scala
 
 TILE = 4096
 """Elements that one task handles, rounded to whole rows."""
+SHORT = 32
+"""Rows below this are too short for vectors: a comparison is cheaper than IEEE's maximum."""
 
 
 def _make_helpers(real: str) -> tuple[Any, Any, Any]:
@@ -34,8 +36,13 @@ def _make_helpers(real: str) -> tuple[Any, Any, Any]:
         for row in range(start, stop):
             first = row * width
             largest = x[first]
-            for i in range(first, first + width):
-                largest = pick(largest, x[i])
+            if width < SHORT:
+                for i in range(first + 1, first + width):
+                    # A NaN need not be found here: it stays in the differences.
+                    largest = x[i] if x[i] > largest else largest
+            else:
+                for i in range(first, first + width):
+                    largest = pick(largest, x[i])
             for i in range(first, first + width):
                 y[i] = x[i] - largest
 
