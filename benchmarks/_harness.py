@@ -74,7 +74,7 @@ _PAUSE = 0.003
 """Seconds between two contenders, for the thread pool of the last to fall asleep."""
 
 
-_ATTEMPTS = 8
+_ATTEMPTS = 25
 """How often a batch is timed at most, to catch the machine idle."""
 _STALL = 0.02
 """Part of a batch's time that tasks may have waited for a core."""
