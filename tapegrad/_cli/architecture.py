@@ -50,9 +50,8 @@ class Architecture:
     def default(cls, model: str, task: Task, inputs: int, outputs: int) -> Architecture:
         """The network that ``--model`` means for a task of this size.
 
-        Dropout regularises classifiers (Srivastava et al., 2014). It is left out of
-        regression, where the noise that it adds to a sum of units becomes an error
-        of the prediction.
+        Dropout regularises (Srivastava et al., 2014). Regression gets less of it: a
+        sum of units that come and go is a noisy number.
         """
         if model == "linear":
             return cls(model, task, inputs, outputs)
@@ -61,7 +60,7 @@ class Architecture:
             # as pixels do, and costs where each of a few counts.
             input_dropout = 0.1 if inputs >= 32 else 0.0
             return cls(model, task, inputs, outputs, [256, 128], 0.3, input_dropout)
-        return cls(model, task, inputs, outputs, [64, 64])
+        return cls(model, task, inputs, outputs, [64, 64], 0.2)
 
     def build(self) -> Sequential:
         """Make the network, its weights drawn from tapegrad's seeded generator."""
