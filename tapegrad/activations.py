@@ -76,10 +76,13 @@ def relu(
     >>> relu([-2.0, 3.0, 9.0], negative_slope=0.5, max_value=6.0).numpy()
     array([-1.,  3.,  6.])
     """
-    if negative_slope == 0.0 and max_value is None and threshold == 0.0:
-        return ops.relu(x)
     x = as_tensor(x)
-    result = ops.where(x >= threshold, x, negative_slope * (x - threshold))
+    if negative_slope != 0.0:
+        result = ops.where(x >= threshold, x, negative_slope * (x - threshold))
+    elif threshold != 0.0:
+        result = ops.where(x >= threshold, x, 0.0)
+    else:
+        result = ops.relu(x)
     return result if max_value is None else ops.minimum(result, max_value)
 
 

@@ -229,7 +229,7 @@ class FBetaScore(Metric):
     >>> metric = FBetaScore(beta=2.0, average="macro")
     >>> metric.update_state([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]])
     >>> round(float(metric.result()), 4)
-    0.7323
+    0.6944
     """
 
     direction = "up"

@@ -1,0 +1,112 @@
+"""Initial values of weights.
+
+An initializer is called with a shape and returns a Tensor. Names, arguments, defaults and
+distributions are Keras 3's. All draws come from tapegrad's counter-based generator: the default
+one (see `tapegrad.set_seed`), or, with ``seed=``, one of the initializer's own that gives the same
+values at every call.
+
+Example
+-------
+>>> from tapegrad import initializers
+>>> weights = initializers.GlorotUniform(seed=1)((3, 4))
+>>> weights.shape
+(3, 4)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tapegrad._core.tensor import Tensor
+from tapegrad.initializers.base import Initializer
+from tapegrad.initializers.constant import Constant, Identity, Ones, Zeros
+from tapegrad.initializers.random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
+from tapegrad.initializers.scaling import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+)
+from tapegrad.utils.lookup import look_up
+
+__all__ = [
+    "Initializer",
+    "Zeros",
+    "Ones",
+    "Constant",
+    "Identity",
+    "RandomUniform",
+    "RandomNormal",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "GlorotUniform",
+    "GlorotNormal",
+    "HeUniform",
+    "HeNormal",
+    "LecunUniform",
+    "LecunNormal",
+    "Orthogonal",
+    "get",
+]
+
+_NAMES: dict[str, type[Initializer]] = {
+    "zeros": Zeros,
+    "ones": Ones,
+    "constant": Constant,
+    "identity": Identity,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
+    "random_normal": RandomNormal,
+    "normal": RandomNormal,
+    "truncated_normal": TruncatedNormal,
+    "variance_scaling": VarianceScaling,
+    "glorot_uniform": GlorotUniform,
+    "glorot_normal": GlorotNormal,
+    "he_uniform": HeUniform,
+    "he_normal": HeNormal,
+    "lecun_uniform": LecunUniform,
+    "lecun_normal": LecunNormal,
+    "orthogonal": Orthogonal,
+}
+_NAMES |= {cls.__name__: cls for cls in _NAMES.values()}
+
+
+def get(identifier: Any) -> Callable[..., Any]:
+    """Return an initializer for a name, a class, an array, a callable or an initializer.
+
+    Parameters
+    ----------
+    identifier
+        A name such as ``"glorot_uniform"``, an `Initializer` or its class, any callable that
+        takes ``(shape, dtype=…)``, or a number or an array of values.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If `identifier` is nothing of the above.
+
+    Examples
+    --------
+    >>> get("zeros")
+    Zeros()
+    """
+    if isinstance(identifier, str):
+        return look_up(identifier, _NAMES, "initializer")()
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    if isinstance(identifier, (int, float, np.ndarray, Tensor)):
+        return Constant(np.asarray(identifier))
+    raise TypeError(
+        "An initializer is a name, an Initializer, a callable or an array, not "
+        f"{type(identifier).__name__}."
+    )
