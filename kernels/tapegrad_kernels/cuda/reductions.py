@@ -394,8 +394,17 @@ def sum_to_shape(x: Any, *, shape: Sequence[int]) -> Any:
 
 
 __all__ = [
-    "all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "sum", "sum_to_shape"
-]  # fmt: skip
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "sum",
+    "sum_to_shape",
+]
 
 
 @specimens

@@ -389,11 +389,35 @@ def one_hot(labels: Any, *, depth: int, dtype: DTypeLike) -> Any:
 
 
 __all__ = [
-    "array_split", "assign", "broadcast_to", "clip", "concatenate", "diagonal", "expand_dims",
-    "flip", "full_like", "gather_flat", "getitem", "identity", "index_add", "moveaxis", "one_hot", "ones_like",
-    "pad", "put_at", "ravel", "reshape", "split", "squeeze", "stack", "swapaxes", "take", "transpose",
-    "where", "zeros_like",
-]  # fmt: skip
+    "array_split",
+    "assign",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "diagonal",
+    "expand_dims",
+    "flip",
+    "full_like",
+    "gather_flat",
+    "getitem",
+    "identity",
+    "index_add",
+    "moveaxis",
+    "one_hot",
+    "ones_like",
+    "pad",
+    "put_at",
+    "ravel",
+    "reshape",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "take",
+    "transpose",
+    "where",
+    "zeros_like",
+]
 
 
 @specimens

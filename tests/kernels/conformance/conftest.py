@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tapegrad_kernels import cuda
+from tapegrad_kernels.cuda import arrays
 
 BACKENDS = ["cpu", "cuda"] if cuda.available() else ["cpu"]
 
@@ -25,25 +26,18 @@ class Backend:
         self.kernels = importlib.import_module(f"tapegrad_kernels.{name}")
 
     def array(self, x: Any) -> Any:
-        """Bring an array to the device with its strides, if it has unusual ones."""
+        """Bring an array to the device, with its strides if it is transposed or sliced."""
         if self.name == "cpu" or not isinstance(x, np.ndarray):
             return x
         if x.flags.c_contiguous:
             return cuda.to_device(x)
-        # A device array with the same strides: the memory around it comes along.
-        from tapegrad_kernels.cuda import arrays
-
+        backwards = tuple(axis for axis in range(x.ndim) if x.strides[axis] < 0)
+        if backwards:
+            return cuda.flip(self.array(np.flip(x, backwards)), axis=backwards)
+        # The memory that the array spans comes along, gaps included.
         low, high = np.lib.array_utils.byte_bounds(x)
-        start = x.__array_interface__["data"][0]
         item = x.dtype.itemsize
-        memory = (
-            np.lib.stride_tricks.as_strided(x, ((high - low) // item,), (item,))
-            if start == low
-            else None
-        )
-        if memory is None:  # negative strides: reverse on the device
-            axes = tuple(axis for axis in range(x.ndim) if x.strides[axis] < 0)
-            return cuda.flip(self.array(np.flip(x, axes)), axis=axes)
+        memory = np.lib.stride_tricks.as_strided(x, ((high - low) // item,), (item,))
         return arrays.view(cuda.to_device(memory.copy()), x.shape, x.strides)
 
     def host(self, x: Any) -> Any:

@@ -115,6 +115,8 @@ OF_TWO = (
     "remainder", "subtract",
 )  # fmt: skip
 
+BROADCAST = (numbers(3, 1, 4), numbers(2, 1))
+
 ELEMENTWISE = [
     *(Case(name, name, (SPECIAL,), f) for name, f in OVER_ALL.items()),
     *(
@@ -123,7 +125,7 @@ ELEMENTWISE = [
     ),
     Case("arccosh", "arccosh", (np.linspace(1.1, 9.0, 5),), np.arccosh, loosen=4),
     *(
-        Case(f"{name} broadcast", name, (numbers(3, 1, 4), numbers(2, 1)), getattr(np, name), loosen=4)
+        Case(f"{name} broadcast", name, BROADCAST, getattr(np, name), loosen=4)
         for name in OF_TWO
     ),
     *(
@@ -201,7 +203,8 @@ ELEMENTWISE = [
         loosen=4,
     ),
     Case("where", "where", (numbers(3, 1) > 0, numbers(4), 0.0), np.where),
-    Case("clip", "clip", (numbers(9),), lambda x: np.clip(x, -0.5, 0.25), {"min": -0.5, "max": 0.25}),
+    Case("clip", "clip", (numbers(9),), lambda x: np.clip(x, -0.5, 0.25),
+         {"min": -0.5, "max": 0.25}),
 ]  # fmt: skip
 
 # ---- products -------------------------------------------------------------------------
@@ -252,7 +255,8 @@ def _products() -> list[Case]:
         Case("gemm of slices", "gemm", (numbers(8, 12)[::2, ::2], b), np.matmul, loosen=4),
         Case("gemm of nothing", "gemm", (numbers(3, 0), numbers(0, 4)), np.matmul),
         Case("gemm without rows", "gemm", (numbers(0, 3), numbers(3, 4)), np.matmul),
-        Case("vector times vector", "matmul", (numbers(6), numbers(6, seed=1)), np.matmul, loosen=4),
+        Case("vector times vector", "matmul", (numbers(6), numbers(6, seed=1)), np.matmul,
+             loosen=4),
         Case("vector times matrix", "matmul", (numbers(6), b), np.matmul, loosen=4),
         Case("matrix times vector", "matmul", (a, numbers(6)), np.matmul, loosen=4),
         Case("batches", "matmul", (numbers(2, 1, 3, 6), numbers(3, 6, 2)), np.matmul, loosen=4),
@@ -337,7 +341,8 @@ def _softmax() -> list[Case]:
     cases += [
         Case("softmax of large", "softmax", (wide,), lambda x: scipy.special.softmax(x, axis=-1)),
         Case("softmax with -Inf", "softmax", (holes,), lambda x: scipy.special.softmax(x, axis=-1)),
-        Case("log_softmax", "log_softmax", (wide,), lambda x: scipy.special.log_softmax(x, axis=-1)),
+        Case("log_softmax", "log_softmax", (wide,),
+             lambda x: scipy.special.log_softmax(x, axis=-1)),
         Case("softmax_grad", "softmax_grad", (g, p),
              lambda g, y: y * (g - (g * y).sum(-1, keepdims=True)), loosen=4),
         Case("log_softmax_grad", "log_softmax_grad", (g, np.log(p)),
@@ -481,6 +486,27 @@ def test_gemm_writes_and_accumulates(backend: Any) -> None:
         np.testing.assert_allclose(backend.host(out), 2 * (a @ b), rtol=1e-12)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("size", ["LARGE", "MEDIUM", "SMALL"])
+def test_every_tiling(backend: Any, size: str, transposed: bool) -> None:
+    """Products beyond one tile, ragged, by each tiling that CUDA chooses from."""
+    m, n, k = {"LARGE": (131, 3, 11), "MEDIUM": (3, 67, 19), "SMALL": (35, 33, 17)}[size]
+    a, b = numbers(m, k).astype(np.float32), numbers(k, n).astype(np.float32)
+    if transposed:
+        a, b = np.asfortranarray(a), np.asfortranarray(b)
+    if backend.name == "cpu":
+        got = backend.run("gemm", a, b)
+    else:
+        from tapegrad_kernels.cuda import arrays, tiled_gemm
+
+        tiling = getattr(tiled_gemm, size)
+        tiling = tiling["float32"] if size == "LARGE" else tiling
+        out = arrays.zeros((1, m, n), np.float32)
+        tiled_gemm._multiply(backend.array(a[None]), backend.array(b[None]), out, tiling=tiling)
+        got = backend.host(out)[0]
+    np.testing.assert_allclose(got, a.astype(np.float64) @ b, rtol=2e-5, atol=2e-5)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_updates_agree_with_float64(backend: Any, dtype: str) -> None:
     """The optimizers' formulas, written out."""
@@ -550,9 +576,9 @@ def test_errors_say_what_is_wrong(backend: Any) -> None:
         backend.run("softmax_cross_entropy", np.ones((2, 3)), np.array([0, 9]))
     with pytest.raises(ValueError, match="label -1 at index"):
         backend.run("softmax_cross_entropy", np.ones((2, 3)), np.array([-1, 2]))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"no max|no identity"):
         backend.run("max", np.ones((0, 3)), axis=0)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="broadcast"):
         backend.run("add", np.ones(3), np.ones(4))
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="out of bounds"):
         backend.run("getitem", np.ones(3), index=np.array([3]))
