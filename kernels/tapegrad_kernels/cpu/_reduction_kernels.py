@@ -47,7 +47,7 @@ def _make_piece(operation: str, real: str) -> Any:
 
         return piece
 
-    pick = _basis.maximum if operation == "max" else _basis.minimum
+    pick: Any = _basis.maximum if operation == "max" else _basis.minimum
 
     @kernel(inline=True)
     def piece_of_extremes(x, start, stop):  # type: ignore[no-untyped-def]
@@ -99,7 +99,7 @@ def _make_blocks(operation: str, real: str) -> dict[str, Block]:
     run = _make_run(operation, real)
     if operation == "sum":
         first: Any = np.dtype(real).type(0.0)
-        combine = _basis.add
+        combine: Any = _basis.add
     else:
         first = np.dtype(real).type(-np.inf if operation == "max" else np.inf)
         combine = _basis.maximum if operation == "max" else _basis.minimum

@@ -26,7 +26,7 @@ SHORT = 32
 def _make_helpers(real: str) -> tuple[Any, Any, Any]:
     scalar = scalar_functions(real)
     exp = scalar["exp"]
-    pick = _basis.maximum
+    pick: Any = _basis.maximum
     zero: Any = np.dtype(real).type(0.0)
 
     @kernel(inline=True)

@@ -125,9 +125,7 @@ for _real in REAL_NAMES:
         _gelu_tanh,
         _gelu_tanh_grad,
     ):
-        on_warmup(f"{_kernel.name} {_real}")(
-            lambda kernel=_kernel, real=_real: kernel.warm(real)
-        )
+        on_warmup(f"{_kernel.name} {_real}")(lambda kernel=_kernel, real=_real: kernel.warm(real))
 
 __all__ = [
     "gelu",

@@ -211,7 +211,7 @@ def adam_update(
     --------
     >>> p, m, v = np.ones(2), np.zeros(2), np.zeros(2)
     >>> adam_update(p, np.array([3.0, -3.0]), m, v, 0.1, 0.9, 0.999, 1e-7, 1)
-    >>> p
+    >>> p.round(3)
     array([0.9, 1.1])
     """
     arrays = (parameters, gradients, momentum, velocity)

@@ -65,7 +65,7 @@ def _along(operation: str, kernel: str, axis: int, *arrays: ArrayLike) -> Array:
     ]
     y = np.empty(rows[0].shape, rows[0].dtype)
     if y.size:
-        width = y.shape[-1]
+        width = rows[0].shape[-1]
         run_rows(kernel, y.size // width, width, *rows, y)
     return y if last else np.moveaxis(y, -1, axis)
 

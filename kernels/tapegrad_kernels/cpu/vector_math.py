@@ -29,7 +29,7 @@ _erf_grad = Elementwise("erf_grad", 2, 16_384)
 
 
 def exp(x: ArrayLike) -> Array:
-    """e to the power `x`.
+    """E to the power `x`.
 
     Examples
     --------
@@ -84,8 +84,6 @@ def erf_grad(g: ArrayLike, x: ArrayLike) -> Array:
 
 for _real in REAL_NAMES:
     for _kernel in (_exp, _log, _tanh, _tanh_grad, _erf, _erf_grad):
-        on_warmup(f"{_kernel.name} {_real}")(
-            lambda kernel=_kernel, real=_real: kernel.warm(real)
-        )
+        on_warmup(f"{_kernel.name} {_real}")(lambda kernel=_kernel, real=_real: kernel.warm(real))
 
 __all__ = ["erf", "erf_grad", "exp", "log", "tanh", "tanh_grad"]
