@@ -22,6 +22,8 @@ __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "align", "to_host"]
 
 def to_host(x: Any) -> np.ndarray:
     """Return a Tensor, a Variable, a list or an array as a NumPy array."""
+    if type(x) is Tensor:
+        return x.numpy()
     return x if type(x) is np.ndarray else np.asarray(x)
 
 
@@ -221,6 +223,10 @@ class Mean(Metric):
             values, weights = _weighted(values, to_host(sample_weight), np.mean)
             self.total += values.sum()
             self.count += weights.sum()
+        elif values.ndim == 1:
+            # Counting hits is several times faster than adding them up.
+            self.total += np.count_nonzero(values) if values.dtype == bool else values.sum()
+            self.count += len(values)
         elif values.ndim == 0:
             self.total += values
             self.count += 1
@@ -232,8 +238,9 @@ class Mean(Metric):
         """Return the mean; 0 before the first batch."""
         return self._as_result(self._value())
 
-    def _value(self) -> Any:
-        return self.total / self.count if self.count else np.zeros(())
+    def _value(self) -> float:
+        count = float(self.count)
+        return float(self.total) / count if count else 0.0
 
 
 def _weighted(

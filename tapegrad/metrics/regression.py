@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,8 @@ class RootMeanSquaredError(Mean):
         """Add a batch of labels and predictions, with an optional weight a sample."""
         super().update_state(_squared_error(y_true, y_pred), sample_weight)
 
-    def result(self) -> Tensor:
-        """Return the root mean squared error."""
-        return self._as_result(np.sqrt(self._value()))
+    def _value(self) -> float:
+        return math.sqrt(super()._value())
 
 
 class R2Score(Metric):

@@ -51,7 +51,13 @@ class CompiledMetrics:
 
     def results(self) -> dict[str, Any]:
         """Return the values so far as Python numbers (or lists), by name."""
-        return {metric.name: to_python(metric.result()) for metric, _ in self._made or ()}
+        return {
+            # A mean is read without the way through a Tensor: this runs at every step.
+            metric.name: metric._value()
+            if isinstance(metric, metrics.Mean) and type(metric).result is metrics.Mean.result
+            else to_python(metric.result())
+            for metric, _ in self._made or ()
+        }
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -86,7 +86,7 @@ class Steps:
         self._loss = losses.get(loss)
         self._loss_weight = _single_weight(loss_weights)
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
-        self._loss_tracker = _loss_tracker()
+        self._loss_tracker = _LossTracker()
         self._compiled = True
 
     def _require_compiled(self, method: str, *, optimizer: bool = False) -> None:
@@ -116,10 +116,7 @@ class Steps:
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the values so far, ``"loss"`` first, as Python numbers."""
-        tracker = self._loss_tracker
-        results: dict[str, Any] = {"loss": float(tracker.total / (tracker.count or 1.0))}
-        results.update(self._compiled_metrics.results())
-        return results
+        return {"loss": self._loss_tracker.value()} | self._compiled_metrics.results()
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -206,10 +203,7 @@ class Steps:
         return model(unpack(data)[0], training=False)
 
     def _track_loss(self, loss: Any, x: Any) -> None:
-        samples = x.shape[0]
-        tracker = self._loss_tracker
-        tracker.total += float(loss) * samples
-        tracker.count += samples
+        self._loss_tracker.add(float(loss), x.shape[0])
 
     def _lists(self) -> _TrainingLists:
         """Return what a step needs of the model's structure, found again when that changes."""
@@ -255,10 +249,43 @@ class _TrainingLists:
         self.device = model._device()
 
 
-def _loss_tracker() -> metrics.Mean:
-    tracker = metrics.Mean("loss")
-    tracker.direction = "down"
-    return tracker
+class _LossTracker(metrics.Metric):
+    """The mean of the batches' losses, each weighted by its number of samples.
+
+    It counts in Python floats: they are quicker than arrays of one element.
+    """
+
+    direction = "down"
+
+    def __init__(self) -> None:
+        super().__init__("loss")
+        self.reset_state()
+
+    def add(self, loss: float, samples: int) -> None:
+        """Add a batch."""
+        self.total += loss * samples
+        self.samples += samples
+
+    def value(self) -> float:
+        """Return the mean; 0 before the first batch."""
+        return self.total / self.samples if self.samples else 0.0
+
+    def result(self) -> Tensor:
+        """Return the mean as a Tensor."""
+        return self._as_result(self.value())
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        self.total = 0.0
+        self.samples = 0
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return what was counted, for saving."""
+        return {"total": np.array(self.total), "samples": np.array(self.samples)}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Take up what `get_state` returned."""
+        self.total, self.samples = float(state["total"]), int(state["samples"])
 
 
 def _single_weight(loss_weights: Any) -> float | None:
