@@ -14,6 +14,7 @@ code 2 says that these tools are missing.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import os
 import re
@@ -27,7 +28,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tapegrad_kernels.cuda.shim import Specimen
@@ -96,7 +97,7 @@ def _number(pattern: str, text: str) -> int:
 
 def examine(specimen: Specimen, capability: tuple[int, int], ptxas: str) -> Report:
     """Compile one kernel for one compute capability."""
-    from numba import cuda
+    from tapegrad_kernels.cuda.shim import cuda
 
     target = f"sm_{capability[0]}{capability[1]}"
     start = time.perf_counter()
@@ -123,7 +124,9 @@ def examine(specimen: Specimen, capability: tuple[int, int], ptxas: str) -> Repo
         stack=_number(r"(\d+) bytes stack frame", said),
         spilled=_number(r"(\d+) bytes spill", said),
         allowed_stack=specimen.stack,
-        ptx_instructions=sum(line.startswith("\t") and line.endswith(";") for line in ptx.splitlines()),
+        ptx_instructions=sum(
+            line.startswith("\t") and line.endswith(";") for line in ptx.splitlines()
+        ),
         seconds=time.perf_counter() - start,
         error=error,
     )
@@ -139,8 +142,7 @@ def _specimens(only: str) -> list[Specimen]:
 
 def _pretend_device(capability: tuple[int, int]) -> None:
     """Let Numba compile the functions that kernels call as if such a GPU were there."""
-    from numba.cuda import dispatcher
-
+    dispatcher: Any = importlib.import_module("numba.cuda.dispatcher")
     device = SimpleNamespace(compute_capability=capability)
     dispatcher.get_current_device = lambda: device
 
@@ -190,7 +192,7 @@ def table(reports: Iterable[Report]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the check; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cuda_static", description=__doc__.partition("\n")[0]
+        prog="python -m benchmarks.cuda_static", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--only", default="", help="check only kernels whose name contains this")
     parser.add_argument("--processes", type=int, help="number of processes (default: the cores)")

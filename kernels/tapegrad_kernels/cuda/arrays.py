@@ -136,9 +136,9 @@ def empty(shape: Sequence[int] | int, dtype: DTypeLike = np.float32) -> DeviceAr
 
 def full(shape: Sequence[int] | int, value: Any, dtype: DTypeLike = np.float32) -> DeviceArray:
     """A new device array with every element set to `value`."""
+    out = empty(shape, dtype)
     from tapegrad_kernels.cuda import elementwise
 
-    out = empty(shape, dtype)
     elementwise.fill(out, value)
     return out
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tapegrad_kernels.cuda import arrays, layout, library
-from tapegrad_kernels.cuda.scalar import DEFINITIONS, Definition, device_operation
+from tapegrad_kernels.cuda.scalar import DEFINITIONS, SHARED, Definition, device_operation
 from tapegrad_kernels.cuda.shim import Specimen, cuda, device_function, grid_for, kernel, specimens
 
 MOST_AXES = 6
@@ -270,6 +270,11 @@ def loop_dtypes(
             given.append(type(operand))
         else:
             given.append(operand.dtype)
+    if name in SHARED:  # as on the CPU: small integers would be float16 to NumPy
+        given = [
+            np.dtype(np.float64) if isinstance(dtype, np.dtype) and dtype.kind in "biu" else dtype
+            for dtype in given
+        ]
     # All operands plain numbers: nothing is weak then.
     if all(isinstance(dtype, type) for dtype in given):
         given = [np.dtype(dtype) for dtype in given]
@@ -360,7 +365,7 @@ for _definition in DEFINITIONS.values():
     if _definition.name not in _OWN:
         globals()[_definition.name] = _public(_definition)
 
-__all__ = [
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "astype",
     "copy",
     "gelu",
@@ -397,8 +402,9 @@ def _specimen(name: str, dtype: str, rank: int = 1) -> Specimen:
 @specimens
 def _elementwise_specimens() -> Iterator[Specimen]:
     for name in sorted(DEFINITIONS.keys() - _SAME):
-        for dtype in ("int64",) if name in _FOR_INTEGERS else ("float32", "float64"):
-            yield _specimen(name, dtype)
+        yield _specimen(name, "int64" if name in _FOR_INTEGERS else "float32")
+        if name in SHARED or f"{name} float64" in _STACK:
+            yield _specimen(name, "float64")
     for rank in range(2, MOST_AXES + 1):
         yield _specimen("add", "float32", rank)
     for name in ("power", "floor_divide"):

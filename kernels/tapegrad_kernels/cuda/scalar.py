@@ -219,8 +219,7 @@ _OTHER_NAMES = {
     "true_divide": "divide",
 }
 
-# Public name to the shared scalar definition, and the universal function for dtypes.
-_SHARED = {
+SHARED = {
     "exp": np.exp,
     "log": np.log,
     "tanh": np.exp,
@@ -239,6 +238,7 @@ _SHARED = {
     "gelu_tanh_grad": np.arctan2,
     "sigmoid_cross_entropy": np.arctan2,
 }
+"""What is computed by the CPU's formulas, and the universal functions whose dtypes it has."""
 
 
 def _numpy_scalar(name: str, dtype: str) -> Callable[..., Any]:
@@ -272,12 +272,12 @@ def _shared_definition(name: str, resolver: np.ufunc) -> Definition:
     )
 
 
-_NUMPY_NAMES = sorted({*_OPERATORS, *_SPECIAL, *library.NAMES, "float_power"} - {*_SHARED})
+_NUMPY_NAMES = sorted({*_OPERATORS, *_SPECIAL, *library.NAMES, "float_power"} - {*SHARED})
 
 DEFINITIONS: dict[str, Definition] = {
     **{name: _numpy_definition(name, name) for name in _NUMPY_NAMES},
     **{name: _numpy_definition(name, same) for name, same in _OTHER_NAMES.items()},
-    **{name: _shared_definition(name, resolver) for name, resolver in _SHARED.items()},
+    **{name: _shared_definition(name, resolver) for name, resolver in SHARED.items()},
 }
 """Every elementwise operation without parameters, by name."""
 

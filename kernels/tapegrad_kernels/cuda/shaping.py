@@ -115,26 +115,27 @@ def concatenate(*xs: Any, axis: int | None = 0) -> Any:
         raise ValueError("concatenate: needs at least one array")
     elementwise.check_operands("concatenate", xs)
     if axis is None:
-        xs, axis = tuple(ravel(x) for x in xs), 0
+        xs = tuple(ravel(x) for x in xs)
     ndim = xs[0].ndim
-    if not -ndim <= axis < ndim:
-        raise np.exceptions.AxisError(f"concatenate: axis {axis} is out of range for {ndim} axes")
-    axis %= ndim
+    along = 0 if axis is None else int(axis)
+    if not -ndim <= along < ndim:
+        raise np.exceptions.AxisError(f"concatenate: axis {along} is out of range for {ndim} axes")
+    along %= ndim
     shapes = [tuple(x.shape) for x in xs]
+    first = shapes[0]
     for shape in shapes:
-        if len(shape) != ndim or any(shape[i] != shapes[0][i] for i in range(ndim) if i != axis):
+        if len(shape) != ndim or any(shape[i] != first[i] for i in range(ndim) if i != along):
             raise ValueError(
-                f"concatenate: shapes {shapes[0]} and {shape} differ in an axis other than {axis}"
+                f"concatenate: shapes {first} and {shape} differ in an axis other than {along}"
             )
-    total = sum(shape[axis] for shape in shapes)
-    out = arrays.empty(
-        (*shapes[0][:axis], total, *shapes[0][axis + 1 :]), np.result_type(*(x.dtype for x in xs))
-    )
+    total = sum(shape[along] for shape in shapes)
+    dtype = np.result_type(*(x.dtype for x in xs))
+    out = arrays.empty((*first[:along], total, *first[along + 1 :]), dtype)
     start = 0
     for x, shape in zip(xs, shapes, strict=True):
         if x.size:
-            _assign_part(out, (slice(None),) * axis + (slice(start, start + shape[axis]),), x)
-        start += shape[axis]
+            _assign_part(out, (slice(None),) * along + (slice(start, start + shape[along]),), x)
+        start += shape[along]
     return out
 
 

@@ -31,7 +31,7 @@ libdevice: Any = None
 if importlib.util.find_spec("numba_cuda") is not None:
     cuda = importlib.import_module("numba.cuda")
     # A small grid is what a small array needs; a warning at each one helps nobody.
-    importlib.import_module("numba.cuda.core.config").CUDA_LOW_OCCUPANCY_WARNINGS = 0
+    setattr(importlib.import_module("numba.cuda.core.config"), "CUDA_LOW_OCCUPANCY_WARNINGS", 0)  # noqa: B010
     if SIMULATED:
         importlib.import_module("tapegrad_kernels.cuda.simulator").prepare()
     else:

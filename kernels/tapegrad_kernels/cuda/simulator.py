@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.np.numpy_support import as_dtype
 
 _FakeArray: Any = importlib.import_module("numba.cuda.simulator.cudadrv.devicearray").FakeCUDAArray
 _FakeShared: Any = importlib.import_module("numba.cuda.simulator.kernelapi").FakeCUDAShared
@@ -52,7 +53,7 @@ def _shared_array(self: Any, shape: Any, dtype: Any, alignment: int | None = Non
     with _allocation:
         if place not in self._allocations:
             is_numba = isinstance(dtype, numba.types.Type)
-            kind = numba.np.numpy_support.as_dtype(dtype) if is_numba else dtype
+            kind = as_dtype(dtype) if is_numba else dtype
             self._allocations[place] = np.empty(shape, kind)
         return self._allocations[place]
 

@@ -490,20 +490,19 @@ def _gemm_specimens() -> Iterator[Specimen]:
             numba.boolean,
         )
         for tiling in dict.fromkeys((LARGE[dtype], MEDIUM, SMALL)):
-            for a_along_k in (True, False):
-                for b_along_n in (True, False):
-                    for activation in (None, "relu"):
-                        letters = ("N" if a_along_k else "T") + ("N" if b_along_n else "T")
-                        yield Specimen(
-                            f"gemm {dtype} {tiling.m}x{tiling.n}x{tiling.k} {letters}"
-                            + (f" {activation}" if activation else ""),
-                            _product_kernel(dtype, tiling, a_along_k, b_along_n, activation),
-                            signature,
-                            threads=tiling.threads,
-                            stack=tiling.micro**2 * element.bitwidth // 8
-                            if tiling.micro > 4
-                            else 0,
-                        )
+            size = tiling.micro**2 * element.bitwidth // 8 if tiling.micro > 4 else 0
+            for letters in ("NN", "NT", "TN", "TT"):
+                for activation in (None, "relu") if letters == "NN" else (None,):
+                    yield Specimen(
+                        f"gemm {dtype} {tiling.m}x{tiling.n}x{tiling.k} {letters}"
+                        + (f" {activation}" if activation else ""),
+                        _product_kernel(
+                            dtype, tiling, letters[0] == "N", letters[1] == "N", activation
+                        ),
+                        signature,
+                        threads=tiling.threads,
+                        stack=size,
+                    )
         for activation in ("tanh", "sigmoid"):
             yield Specimen(
                 f"gemm {dtype} {MEDIUM.m}x{MEDIUM.n}x{MEDIUM.k} NN {activation}",

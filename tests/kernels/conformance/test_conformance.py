@@ -468,6 +468,14 @@ def test_integers_follow_numpy(backend: Any, name: str) -> None:
     np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.bool_])
+def test_functions_of_integers_are_float64(backend: Any, dtype: Any) -> None:
+    """Also of small integers, for which NumPy computes in float16."""
+    got = backend.run("sigmoid", np.array([0, 1], dtype))
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, scipy.special.expit([0.0, 1.0]), rtol=1e-14)
+
+
 @pytest.mark.parametrize("number", [2, 2.5])
 def test_python_numbers_are_weak(backend: Any, number: float) -> None:
     """A Python number never promotes float32."""
