@@ -22,6 +22,7 @@ from tapegrad._cli.run_folder import (
     write_json,
 )
 from tapegrad.callbacks import Callback
+from tapegrad.optimizers import Optimizer
 
 # What a dense network trained with Adam calls, by the names of warm-up tasks.
 KERNELS = (
@@ -69,11 +70,17 @@ class _EpochFiles(Callback):
     """Sets each epoch's learning rate and leaves a whole, usable model after each."""
 
     def __init__(
-        self, trained: TrainedModel, folder: Path, learning_rate: float, epochs: int
+        self,
+        trained: TrainedModel,
+        optimizer: Optimizer,
+        folder: Path,
+        learning_rate: float,
+        epochs: int,
     ) -> None:
         super().__init__()
         self.progress = Progress()
         self._trained = trained
+        self._optimizer = optimizer
         self._folder = folder
         self._learning_rate = learning_rate
         self._epochs = epochs
@@ -84,7 +91,7 @@ class _EpochFiles(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         rate = cosine_decay(self._learning_rate, epoch, self._epochs)
-        self._trained.network.optimizer.learning_rate = rate
+        self._optimizer.learning_rate = rate
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if epoch == 0:
@@ -124,13 +131,14 @@ def run(options: Options) -> int:
             compile_kernels(KERNELS)
         trained = TrainedModel.for_samples(samples, options.model)
         classification = samples.task == "classification"
+        optimizer = tg.optimizers.Adam(learning_rate=learning_rate)
         trained.network.compile(
-            optimizer=tg.optimizers.Adam(learning_rate=learning_rate),
+            optimizer=optimizer,
             loss="sparse_categorical_crossentropy" if classification else "mean_squared_error",
             metrics=["accuracy" if classification else "mae"],
         )
         print(_announcement(options, samples, trained, epochs))
-        files = _EpochFiles(trained, folder, learning_rate, epochs)
+        files = _EpochFiles(trained, optimizer, folder, learning_rate, epochs)
         interrupted = False
         try:
             trained.network.fit(
