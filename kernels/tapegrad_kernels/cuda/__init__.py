@@ -7,6 +7,7 @@ module               subject
 ``tiled_gemm``       matrix products: gemm, matmul, dense
 ``elementwise``      NumPy's universal functions, activations, derivatives
 ``reductions``       sum, mean, prod, max, min, all, any, argmax, argmin
+``scans``            cumsum, cumprod
 ``row_softmax``      softmax, cross-entropies and their derivatives
 ``optimizers``       in-place parameter updates
 ``random``           counter-based random numbers (Philox), the CPU's bits
@@ -56,6 +57,7 @@ _KERNEL_MODULES = (
     "elementwise",
     "tiled_gemm",
     "reductions",
+    "scans",
     "row_softmax",
     "optimizers",
     "random",

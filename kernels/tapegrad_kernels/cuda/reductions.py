@@ -171,7 +171,7 @@ def _reduce_view(operation: str, x: Any, out: Any, truth: bool = False) -> None:
     item = out.dtype.itemsize
     if by_rows:
         seen = arrays.view(partial, (count, pieces), (pieces * item, item))
-        blocks = builtins.min(count * pieces, _MOST_BLOCKS)
+        blocks = most_blocks(count * pieces)
         _row_kernel(operation, dtype, truth)[blocks, THREADS](x, seen, piece)
         again = arrays.view(partial, (1, count, pieces), (0, pieces * item, item))
     else:
@@ -227,7 +227,12 @@ def _reduce(
     return _reshaped(out, shape)
 
 
-def _sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def most_blocks(count: int) -> int:
+    """Blocks for so many rows; a block takes several where there are too many."""
+    return builtins.min(count, _MOST_BLOCKS)
+
+
+def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of a sum or product by NumPy's rules: small integers widen."""
     if dtype.kind in "bi":
         return np.dtype(np.int64)
@@ -249,12 +254,12 @@ def sum(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     device array
         float32 stays float32; integers and bool give 64-bit integers.
     """
-    return _reduce("sum", "sum", x, axis, keepdims, _sum_dtype(x.dtype))
+    return _reduce("sum", "sum", x, axis, keepdims, sum_dtype(x.dtype))
 
 
 def prod(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Product of the elements along axes; parameters as in `sum`."""
-    return _reduce("prod", "prod", x, axis, keepdims, _sum_dtype(x.dtype))
+    return _reduce("prod", "prod", x, axis, keepdims, sum_dtype(x.dtype))
 
 
 def mean(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -364,7 +369,7 @@ def _places(name: str, x: Any, axis: int | None, keepdims: bool, largest: bool) 
     if out.size:
         x = elementwise.contiguous(x) if axis is None else x
         rows, _ = as_rows(x, axes)
-        blocks = builtins.min(out.size, _MOST_BLOCKS)
+        blocks = most_blocks(out.size)
         _place_kernel(x.dtype.name, largest)[blocks, THREADS](rows, out)
     return _reshaped(out, shape)
 

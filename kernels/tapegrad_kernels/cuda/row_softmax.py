@@ -18,11 +18,10 @@ import numba
 import numpy as np
 
 from tapegrad_kernels.cuda import arrays, elementwise, layout, library, reductions
-from tapegrad_kernels.cuda.reductions import join_threads
+from tapegrad_kernels.cuda.reductions import join_threads, most_blocks
 from tapegrad_kernels.cuda.shim import SIMULATED, Specimen, cuda, kernel, specimens
 
 _WIDE_ROW = 8 if SIMULATED else 256
-_MOST_BLOCKS = 3 if SIMULATED else 65_535
 
 
 def _threads_for(length: int) -> int:
@@ -177,10 +176,6 @@ def _as_real(x: Any) -> Any:
     return x if x.dtype.kind == "f" else elementwise.astype(x, dtype=np.float64)
 
 
-def _blocks(rows: int) -> int:
-    return rows if rows < _MOST_BLOCKS else _MOST_BLOCKS
-
-
 def _along(name: str, make_kernel: Any, logarithm: bool, axis: int, operands: list[Any]) -> Any:
     """Run a row kernel along any axis of arrays of one shape."""
     elementwise.check_operands(name, operands)
@@ -202,7 +197,7 @@ def _along(name: str, make_kernel: Any, logarithm: bool, axis: int, operands: li
         rows = [seen[0] for seen in views if seen is not None]
         length = rows[0].shape[2]
         threads = _threads_for(length)
-        blocks = _blocks(out.size // length)
+        blocks = most_blocks(out.size // length)
         make_kernel(dtype.name, logarithm, threads)[blocks, threads](*rows)
     return out
 
@@ -317,7 +312,7 @@ def softmax_cross_entropy(logits: Any, targets: Any) -> tuple[Any, Any]:
     if logits.size:
         threads = _threads_for(shape[-1])
         run = _cross_entropy_kernel(logits.dtype.name, labels, threads)
-        run[_blocks(losses.size), threads](
+        run[most_blocks(losses.size), threads](
             _as_matrix(logits), targets, arrays.flat(losses), _as_matrix(probabilities)
         )
     elif losses.size:
@@ -339,7 +334,7 @@ def softmax_cross_entropy_grad(g: Any, probabilities: Any, targets: Any) -> Any:
     if out.size:
         threads = _threads_for(shape[-1])
         run = _cross_entropy_gradient_kernel(dtype.name, labels, threads)
-        run[_blocks(scale.size), threads](
+        run[most_blocks(scale.size), threads](
             arrays.flat(scale),
             _as_matrix(elementwise.contiguous(probabilities)),
             targets,

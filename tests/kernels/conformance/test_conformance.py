@@ -305,6 +305,10 @@ def _reductions() -> list[Case]:
              loosen=4),
         Case("sum_to_shape", "sum_to_shape", (x,), lambda x: x.sum((0, 2)).reshape(4, 1),
              {"shape": (4, 1)}, loosen=4),
+        Case("cumsum", "cumsum", (numbers(3, 13, 2),), lambda x: x.cumsum(1), {"axis": 1},
+             loosen=8),
+        Case("cumsum of all", "cumsum", (x,), np.cumsum, loosen=16),
+        Case("cumprod", "cumprod", (x,), lambda x: x.cumprod(-1), {"axis": -1}, loosen=8),
         Case("logsumexp", "logsumexp", (x * 300,), lambda x: scipy.special.logsumexp(x, axis=1),
              {"axis": 1}, loosen=4),
     ]  # fmt: skip
