@@ -56,20 +56,6 @@ def learning_curves(
             epochs = range(1, len(values) + 1)
             marker = "o" if len(values) < 15 else ""
             axes.plot(epochs, values, color=colour, marker=marker, ms=4, lw=1.8, label=label)
-        # Each curve's last value, beside its end; the higher one above the lower one.
-        ends = sorted(curves, key=lambda curve: curve[1][-1])
-        for place, (_, values, colour) in enumerate(ends):
-            side = 0 if len(ends) == 1 else (-5, 5)[place]
-            axes.annotate(
-                f"{values[-1]:.3f}" if abs(values[-1]) >= 0.01 else f"{values[-1]:.2g}",
-                (len(values), values[-1]),
-                xytext=(6, side),
-                textcoords="offset points",
-                va="center",
-                color=colour,
-                fontsize=9,
-                annotation_clip=False,
-            )
         axes.set_xlabel("epoch")
         axes.set_ylabel((labels or {}).get(name, name.replace("_", " ")))
         last = max(len(values) for _, values, _ in curves)
@@ -77,5 +63,20 @@ def learning_curves(
         axes.margins(x=0.09)
         if all(value >= 0 for _, values, _ in curves for value in values) and "loss" in name:
             axes.set_ylim(bottom=0)
+        # Each curve's last value, beside its end; drawn apart where they would overlap.
+        ends = sorted(curves, key=lambda curve: curve[1][-1])
+        low, high = axes.get_ylim()
+        close = ends[-1][1][-1] - ends[0][1][-1] < 0.06 * (high - low)
+        for place, (_, values, colour) in enumerate(ends):
+            axes.annotate(
+                f"{values[-1]:.3f}" if abs(values[-1]) >= 0.01 else f"{values[-1]:.2g}",
+                (len(values), values[-1]),
+                xytext=(6, (0, 11)[place] if close else 3),
+                textcoords="offset points",
+                va="center",
+                color=colour,
+                fontsize=9,
+                annotation_clip=False,
+            )
         axes.legend(loc="best")
     return figure
