@@ -3,7 +3,8 @@
 ================  =============================================================
 module            subject
 ================  =============================================================
-``interface``     `gemm`, `dense`, `matmul` on NumPy arrays
+``interface``     `gemm` on NumPy arrays
+``products``      `dense` and `matmul`, on stacks and vectors too
 ``entry``         the native side of a call: strides, cut into parts
 ``blocking``      loops over blocks for the caches and threads
 ``packing``       generators of the packers
@@ -12,6 +13,7 @@ module            subject
 ================  =============================================================
 """
 
-from tapegrad_kernels.cpu.gemm.interface import dense, gemm, matmul
+from tapegrad_kernels.cpu.gemm.interface import gemm
+from tapegrad_kernels.cpu.gemm.products import dense, matmul
 
 __all__ = ["dense", "gemm", "matmul"]
