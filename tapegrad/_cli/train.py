@@ -174,10 +174,8 @@ def _require_cuda() -> None:
 def _announcement(
     options: Options, samples: data.Samples, trained: TrainedModel, epochs: int
 ) -> str:
-    if samples.classes:
-        what = f"{len(samples.classes)} classes of {samples.target_name}"
-    else:
-        what = f"the number {samples.target_name}"
+    count = len(samples.classes)
+    what = f"{count} classes" if count else f"predicting {samples.target_name}"
     return (
         f"{options.data}: {len(samples.x_train)} training and {len(samples.x_test)} test samples, "
         f"{samples.x_train.shape[1]} features, {what}\n"
