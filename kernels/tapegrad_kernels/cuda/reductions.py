@@ -110,7 +110,7 @@ def _row_kernel(operation: str, dtype: str, truth: bool) -> Any:
     combine = device_operation(_COMBINE[operation], dtype)
     join = join_threads(operation, dtype, THREADS)
 
-    @kernel(threads=THREADS)
+    @kernel
     def reduce_rows(x, out, length):  # type: ignore[no-untyped-def]
         shared = cuda.shared.array(THREADS, element)
         thread = np.uint32(cuda.threadIdx.x)
@@ -324,7 +324,7 @@ def _place_kernel(dtype: str, largest: bool) -> Any:
             return other_index < index
         return (other > value) == largest
 
-    @kernel(threads=THREADS)
+    @kernel
     def find_places(x, out):  # type: ignore[no-untyped-def]
         values = cuda.shared.array(THREADS, element)
         indices = cuda.shared.array(THREADS, numba.int64)
@@ -422,7 +422,6 @@ def _reduction_specimens() -> Iterator[Specimen]:
                 f"{operation} of rows {dtype}",
                 _row_kernel(operation, dtype, False),
                 arguments,
-                threads=THREADS,
             )
             yield Specimen(
                 f"{operation} of columns {dtype}",
@@ -433,7 +432,6 @@ def _reduction_specimens() -> Iterator[Specimen]:
             f"argmax {dtype}",
             _place_kernel(dtype, True),
             (element[:, :, :], numba.int64[::1]),
-            threads=THREADS,
         )
     truth = (numba.float32[:, :, :], numba.boolean[:, ::1], numba.int64)
-    yield Specimen("any of rows", _row_kernel("max", "bool", True), truth, threads=THREADS)
+    yield Specimen("any of rows", _row_kernel("max", "bool", True), truth)

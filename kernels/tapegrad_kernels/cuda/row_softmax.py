@@ -34,13 +34,13 @@ def _threads_for(length: int) -> int:
 def _softmax_kernel(dtype: str, logarithm: bool, threads: int) -> Any:
     element = getattr(numba, dtype)
     real = np.dtype(dtype).type
-    zero, lowest = real(0), real(-np.inf)
+    zero, one, lowest = real(0), real(1), real(-np.inf)
     functions = library.shared(dtype)
     exp, log = functions.exp, functions.log
     largest_of = join_threads("max", dtype, threads)
     sum_of = join_threads("sum", dtype, threads)
 
-    @kernel(threads=threads)
+    @kernel
     def softmax_rows(x, y):  # type: ignore[no-untyped-def]
         shared = cuda.shared.array(threads, element)
         thread = np.uint32(cuda.threadIdx.x)
@@ -62,8 +62,9 @@ def _softmax_kernel(dtype: str, logarithm: bool, threads: int) -> Any:
                 for p in range(thread, length, threads):
                     y[i, j, p] = (x[i, j, p] - largest) - offset
             else:
+                scale = one / total
                 for p in range(thread, length, threads):
-                    y[i, j, p] = exp(x[i, j, p] - largest) / total
+                    y[i, j, p] = exp(x[i, j, p] - largest) * scale
 
     return softmax_rows
 
@@ -75,7 +76,7 @@ def _gradient_kernel(dtype: str, logarithm: bool, threads: int) -> Any:
     exp = library.shared(dtype).exp
     sum_of = join_threads("sum", dtype, threads)
 
-    @kernel(threads=threads)
+    @kernel
     def softmax_gradient(g, y, dx):  # type: ignore[no-untyped-def]
         shared = cuda.shared.array(threads, element)
         thread = np.uint32(cuda.threadIdx.x)
@@ -102,13 +103,13 @@ def _gradient_kernel(dtype: str, logarithm: bool, threads: int) -> Any:
 def _cross_entropy_kernel(dtype: str, labels: bool, threads: int) -> Any:
     element = getattr(numba, dtype)
     real = np.dtype(dtype).type
-    zero, lowest = real(0), real(-np.inf)
+    zero, one, lowest = real(0), real(1), real(-np.inf)
     functions = library.shared(dtype)
     exp, log = functions.exp, functions.log
     largest_of = join_threads("max", dtype, threads)
     sum_of = join_threads("sum", dtype, threads)
 
-    @kernel(threads=threads)
+    @kernel
     def cross_entropy_rows(x, targets, losses, probabilities):  # type: ignore[no-untyped-def]
         shared = cuda.shared.array(threads, element)
         thread = np.uint32(cuda.threadIdx.x)
@@ -124,8 +125,9 @@ def _cross_entropy_kernel(dtype: str, labels: bool, threads: int) -> Any:
             for p in range(thread, length, threads):
                 total += exp(x[row, p] - largest)
             total = sum_of(shared, thread, total)
+            scale = one / total
             for p in range(thread, length, threads):
-                probabilities[row, p] = exp(x[row, p] - largest) / total
+                probabilities[row, p] = exp(x[row, p] - largest) * scale
             offset = log(total)
             if labels:
                 loss = offset - (x[row, targets[row]] - largest)
@@ -150,7 +152,7 @@ def _cross_entropy_gradient_kernel(dtype: str, labels: bool, threads: int) -> An
     zero, one = real(0), real(1)
     sum_of = join_threads("sum", dtype, threads)
 
-    @kernel(threads=threads)
+    @kernel
     def cross_entropy_gradient(g, probabilities, targets, dx):  # type: ignore[no-untyped-def]
         shared = cuda.shared.array(threads, element)
         thread = np.uint32(cuda.threadIdx.x)
@@ -367,13 +369,11 @@ def _softmax_specimens() -> Iterator[Specimen]:
                     f"{name} {dtype}, {threads} threads",
                     _softmax_kernel(dtype, logarithm, threads),
                     (rows, rows),
-                    threads=threads,
                 )
                 yield Specimen(
                     f"{name}_grad {dtype}, {threads} threads",
                     _gradient_kernel(dtype, logarithm, threads),
                     (rows, rows, rows),
-                    threads=threads,
                 )
             for by_label in (True, False):
                 targets = labels if by_label else matrix
@@ -382,11 +382,9 @@ def _softmax_specimens() -> Iterator[Specimen]:
                     f"softmax_cross_entropy of {what} {dtype}, {threads} threads",
                     _cross_entropy_kernel(dtype, by_label, threads),
                     (matrix, targets, vector, matrix),
-                    threads=threads,
                 )
                 yield Specimen(
                     f"softmax_cross_entropy_grad of {what} {dtype}, {threads} threads",
                     _cross_entropy_gradient_kernel(dtype, by_label, threads),
                     (vector, matrix, targets, matrix),
-                    threads=threads,
                 )

@@ -30,7 +30,7 @@ def _scan_kernel(operation: str, dtype: str) -> Any:
     neutral = cast(0 if operation == "add" else 1)
     combine = device_operation(operation, dtype)
 
-    @kernel(threads=THREADS)
+    @kernel
     def scan_rows(x, y):  # type: ignore[no-untyped-def]
         shared = cuda.shared.array(THREADS, element)
         thread = np.uint32(cuda.threadIdx.x)
@@ -98,5 +98,4 @@ def _scan_specimens() -> Iterator[Specimen]:
                 f"running {operation} {dtype}",
                 _scan_kernel(operation, dtype),
                 (rows, rows),
-                threads=THREADS,
             )
