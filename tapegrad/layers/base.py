@@ -198,8 +198,11 @@ class Layer(WeightsFace):
         found: list[Any] = []
         for layer in self._all_layers():
             found.extend(layer._call_losses)
-        for layer in self._all_layers():
-            found.extend(regularizer(v) for v, regularizer in layer._regularized if v.trainable)
+        found.extend(
+            variable.regularizer(variable)
+            for variable in self.trainable_weights
+            if variable.regularizer is not None
+        )
         return found
 
     def _clear_losses(self) -> None:
@@ -260,10 +263,8 @@ class Layer(WeightsFace):
             dtype=chosen,
         )
         self._own_weights.append((variable, trainable))
-        if regularizer is not None:
-            self._regularized.append((variable, _required(regularizers.get(regularizer))))
-        if constraint is not None:
-            self._constrained.append((variable, _required(constraints.get(constraint))))
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
         structure.changed()
         return variable
 
@@ -298,11 +299,6 @@ class Layer(WeightsFace):
             seen.add(id(layer))
             yield layer
             pending.extend(reversed([inner for _, inner in layer._children()]))
-
-
-def _required(function: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-    assert function is not None
-    return function
 
 
 def _as_shape(shape: Any) -> Shape:

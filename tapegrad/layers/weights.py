@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +41,6 @@ class WeightsFace:
 
     def __init__(self) -> None:
         self._own_weights: list[tuple[Variable, bool]] = []
-        self._regularized: list[tuple[Variable, Callable[[Any], Any]]] = []
-        self._constrained: list[tuple[Variable, Callable[[Any], Any]]] = []
 
     # ---- structure -------------------------------------------------------------------
 

@@ -96,6 +96,7 @@ class Optimizer:
         self._group_of: dict[int, _Group] = {}
         self._last: tuple[list[int], list[tuple[_Group, list[int]]]] | None = None
         self._shapes: list[tuple[int, ...]] = []
+        self._constrained: list[Any] = []
 
     # ---- what subclasses write -------------------------------------------------------
 
@@ -188,6 +189,8 @@ class Optimizer:
             flat = group.flat
             buffer = flat.gather([gradients[position] for position in positions])
             self.update(flat.prepare_write(), buffer, group.slots)
+        for variable in self._constrained:
+            variable.assign(variable.constraint(variable))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} learning_rate={float(self._learning_rate):g}>"
@@ -256,6 +259,7 @@ class Optimizer:
         ]
         self._last = (ids, plan)
         self._shapes = [variable.shape for variable in variables]
+        self._constrained = [v for v in variables if v.constraint is not None]
         return plan
 
     def _add_group(self, group: _Group) -> None:

@@ -184,8 +184,6 @@ class Steps:
         gradients = tape.gradient(loss, lists.trainable)
         assert self.optimizer is not None
         self.optimizer.apply(gradients, lists.trainable)
-        for variable, constraint in lists.constraints:
-            variable.assign(constraint(variable))
         self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -241,10 +239,9 @@ class _TrainingLists:
         self.layers = list(model._all_layers())
         self.trainable = model.trainable_variables
         self.penalties = [
-            pair for layer in self.layers for pair in layer._regularized if pair[0].trainable
-        ]
-        self.constraints = [
-            pair for layer in self.layers for pair in layer._constrained if pair[0].trainable
+            (variable, variable.regularizer)
+            for variable in self.trainable
+            if variable.regularizer is not None
         ]
         self.device = model._device()
 

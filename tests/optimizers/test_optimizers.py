@@ -152,3 +152,12 @@ def test_a_gradient_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="shape"):
         SGD().apply([tg.tensor(np.ones(3))], [variable])
     np.testing.assert_array_equal(variable.numpy(), [1.0, 1.0])
+
+
+def test_constraints_are_applied_after_each_step():
+    layer = tg.layers.Dense(2, kernel_constraint="unit_norm")
+    layer.build((None, 3))
+    g = [tg.tensor(np.ones((3, 2), np.float32)), tg.tensor(np.ones(2, np.float32))]
+    SGD(0.5).apply(g, layer.trainable_variables)
+    np.testing.assert_allclose(np.linalg.norm(layer.kernel.numpy(), axis=0), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(layer.bias.numpy(), [-0.5, -0.5])
