@@ -28,6 +28,8 @@ class Sequential(Model):
         The layers, in order.
     name, trainable
         As for every layer.
+    dtype
+        What the input is converted to; by default the dtype of the first layer.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class Sequential(Model):
         self._calls: list[Callable[..., Any]] = []
         self._input_layer: InputLayer | None = None
         self._shape: Shape | None = None
+        self._takes_first_dtype = dtype is None
         if isinstance(layers, Layer):
             layers = [layers]
         for layer in layers or ():
@@ -99,6 +102,8 @@ class Sequential(Model):
             self._input_layer = layer
             self._shape = layer.batch_shape
             return
+        if self._takes_first_dtype and not self._stack:
+            self._dtype = layer._dtype
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(
                 f"Sequential: there is a layer named {layer.name!r} already; names are unique, "

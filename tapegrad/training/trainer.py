@@ -104,7 +104,9 @@ class Trainer(Steps):
         >>> len(history.history["loss"])
         3
         """
-        self._require_compiled("fit", optimizer=True)
+        # A train_step of the user's own may keep its optimizers elsewhere.
+        own_step = type(self).train_step is not Steps.train_step
+        self._require_compiled("fit", optimizer=not own_step)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = split_off_validation(
                 x, y, sample_weight, validation_split
@@ -297,10 +299,11 @@ class Trainer(Steps):
         if x is None:
             raise ValueError("x is missing.")
         data = ArrayData(x, y, sample_weight, class_weight, self._input_dtype())
-        first = self._batch(data.x[:1], None, None)
+        if self._loss is None:  # then the model may have no single output to ask for
+            return data
         with no_record():
-            output = self.predict_step(first)
-        if self._loss is not None and data.y is not None and isinstance(output, Tensor):
+            output = self.predict_step(self._batch(data.x[:1], None, None))
+        if data.y is not None and isinstance(output, Tensor):
             self._loss.check_targets(data.y, (None, *output.shape[1:]))
         return data
 
@@ -340,7 +343,7 @@ class Trainer(Steps):
         self, callbacks: Any, verbose: int | str, epochs: int, steps: int
     ) -> CallbackList:
         if isinstance(callbacks, CallbackList):
-            return callbacks
+            callbacks = callbacks.callbacks
         given = [] if callbacks is None else callbacks
         given = list(given) if isinstance(given, list | tuple) else [given]
         self.history = next((c for c in given if isinstance(c, History)), None) or History()

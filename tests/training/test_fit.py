@@ -164,6 +164,15 @@ def test_validation_is_the_end_of_the_data_before_shuffling():
     assert weighted.history["val_loss"] == [0.0]
 
 
+def test_precision_of_the_first_layer_is_kept():
+    model = tg.Sequential([layers.Dense(1, use_bias=False, input_dim=1, dtype="float64")])
+    model.set_weights([np.ones((1, 1))])
+    x = np.array([[1.0 + 1e-12]])
+    assert model.predict(x)[0, 0] == x[0, 0]
+    model.compile("sgd", "mse")
+    assert model.evaluate(x, np.ones((1, 1)), verbose=0) == pytest.approx(1e-24, rel=1e-3)
+
+
 def test_memory_mapped_and_integer_inputs(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, X)
@@ -330,6 +339,38 @@ def test_custom_train_step():
     model.compile("sgd", "mse")
     history = model.fit(X, TARGETS, epochs=2, verbose=0).history
     assert set(history) == {"loss", "extra"}
+
+
+def test_a_model_of_two_networks_with_optimizers_of_their_own():
+    class Pair(tg.Model):
+        def __init__(self):
+            super().__init__()
+            self.generator = layers.Dense(4)
+            self.critic = layers.Dense(1)
+
+        def compile(self, first, second):
+            super().compile()
+            self.first, self.second = first, second
+
+        def train_step(self, data):
+            x = data[0]
+            values = {}
+            for name, network, optimizer in (
+                ("generator", self.generator, self.first),
+                ("critic", self.critic, self.second),
+            ):
+                with tg.Tape() as tape:
+                    loss = tg.ops.square(self.critic(self.generator(x)) - 1.0).mean()
+                gradients = tape.gradient(loss, network.trainable_variables)
+                optimizer.apply_gradients(zip(gradients, network.trainable_variables))
+                values[name] = float(loss)
+            return values
+
+    model = Pair()
+    model.compile(SGD(0.05), Adam(0.01))
+    history = model.fit(X, epochs=20, verbose=0).history
+    assert history["critic"][-1] < 0.2 * history["critic"][0]
+    assert int(model.first.iterations) == int(model.second.iterations) == 40
 
 
 def test_stopping_callbacks_stop():
