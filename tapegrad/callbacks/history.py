@@ -32,6 +32,7 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self._known: set[str] = set()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget the epochs of an earlier run."""
@@ -41,5 +42,12 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's values."""
         self.epoch.append(epoch)
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(value)
+        self._known = set()
+        self.complete(logs or {})
+
+    def complete(self, logs: Logs) -> None:
+        """Append what later callbacks have added to the epoch's values."""
+        for name, value in logs.items():
+            if name not in self._known:
+                self.history.setdefault(name, []).append(value)
+        self._known.update(logs)

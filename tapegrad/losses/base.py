@@ -83,7 +83,7 @@ class Loss:
         their number, not by the sum of weights; ``"sum"``; ``"mean_with_sample_weight"``: divided
         by the sum of weights; ``"none"`` or None: the values themselves.
     dtype
-        Accepted for Keras's signature; values have the dtype of the predictions.
+        What predictions are converted to; by default values have the dtype of the predictions.
 
     Raises
     ------
@@ -107,7 +107,7 @@ class Loss:
     ) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.reduction = reduction or "none"
-        self.dtype = dtype
+        self.dtype = None if dtype is None else np.dtype(dtype)
         self._reduction = look_up(self.reduction, _REDUCTIONS, "reduction")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
@@ -127,6 +127,8 @@ class Loss:
         ValueError
             If the shapes do not fit; nothing is broadcast.
         """
+        if self.dtype is not None:
+            y_pred = as_float_tensor(y_pred, self.dtype)
         values = as_tensor(self.call(y_true, y_pred))
         mask = self.mask(y_true)
         if mask is not None:

@@ -133,14 +133,14 @@ class Trainer(Steps):
                     values = self._evaluate(validation, validation_size, limit, chosen)
                     logs.update({f"val_{name}": value for name, value in values.items()})
                 chosen.on_epoch_end(epoch, logs)
+                self._record().complete(logs)
                 if self.stop_training:
                     break
         except KeyboardInterrupt:
             chosen.on_train_end(logs)
             raise
         chosen.on_train_end(logs)
-        assert self.history is not None
-        return self.history
+        return self._record()
 
     def evaluate(
         self,
@@ -292,6 +292,10 @@ class Trainer(Steps):
 
     # ---- inside ----------------------------------------------------------------------
 
+    def _record(self) -> History:
+        assert self.history is not None
+        return self.history
+
     def _prepare(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
     ) -> ArrayData:
@@ -347,7 +351,8 @@ class Trainer(Steps):
         given = [] if callbacks is None else callbacks
         given = list(given) if isinstance(given, list | tuple) else [given]
         self.history = next((c for c in given if isinstance(c, History)), None) or History()
-        # First the record, so that an epoch counts even if a later callback is interrupted.
+        # First the record: an epoch counts even if a later callback is interrupted, and later
+        # callbacks find it there.
         chosen = [self.history, *(c for c in given if c is not self.history)]
         if verbose == 2:
             chosen.append(EpochLine())

@@ -166,3 +166,19 @@ def test_order_of_calls_in_fit():
         "on_predict_batch_end",
         "on_predict_end",
     ]
+
+
+def test_values_added_by_callbacks_are_in_the_history():
+    seen = []
+
+    class Adder(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["rate"] = float(self.model.optimizer.learning_rate)
+            seen.append(len(self.model.history.history["loss"]))
+
+    model = tg.Sequential([tg.layers.Dense(1, input_dim=2)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones(4)
+    history = model.fit(x, y, epochs=3, callbacks=CallbackList([Adder()]), verbose=0).history
+    assert history["rate"] == [0.01, 0.01, 0.01]
+    assert seen == [1, 2, 3]

@@ -143,3 +143,10 @@ def test_classes_along_another_axis():
         one_hot = np.moveaxis(np.eye(3)[labels], -1, 1)
         dense = losses.categorical_crossentropy(one_hot, pred, from_logits, axis=1)
         np.testing.assert_allclose(dense.numpy(), expected)
+
+
+def test_dtype():
+    true, pred = np.eye(3)[[0, 1]], np.full((2, 3), 1 / 3)
+    assert losses.MeanSquaredError()(true, pred).dtype == "float64"
+    assert losses.MeanSquaredError(dtype="float32")(true, pred).dtype == "float32"
+    assert losses.MeanSquaredError()([[0, 1]], [[1, 1]]).dtype == "float32"
