@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tapegrad._cli import data, report
 from tapegrad._cli.architecture import cosine_decay, default_epochs, default_learning_rate
@@ -54,16 +56,28 @@ class Options:
     learning_rate: float | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Progress:
-    """What has been trained so far, in whole epochs."""
+    """What has been trained so far, in whole epochs.
 
-    history: dict[str, list[float]] = field(default_factory=dict)
-    seconds: float = 0.0
+    Attributes
+    ----------
+    history : dict of str to list of float
+        Metrics by epoch.
+    weights : list of ndarray
+        The network's after the last of these epochs.
+    seconds : float
+        What they took.
+    """
+
+    history: dict[str, list[float]]
+    weights: list[np.ndarray]
+    seconds: float
 
     @property
     def epochs(self) -> int:
-        return len(self.history.get("loss", []))
+        """Number of epochs."""
+        return len(self.history["loss"])
 
 
 class _EpochFiles(Callback):
@@ -78,7 +92,7 @@ class _EpochFiles(Callback):
         epochs: int,
     ) -> None:
         super().__init__()
-        self.progress = Progress()
+        self.progress: Progress | None = None
         self._trained = trained
         self._optimizer = optimizer
         self._folder = folder
@@ -90,21 +104,32 @@ class _EpochFiles(Callback):
         self._started = time.perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = cosine_decay(self._learning_rate, epoch, self._epochs)
-        self._optimizer.learning_rate = rate
+        self._optimizer.learning_rate = cosine_decay(self._learning_rate, epoch, self._epochs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if epoch == 0:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            remove_results(self._folder)
-            self._trained.write_description(self._folder)
-        history = {name: list(values) for name, values in self.progress.history.items()}
-        for name, value in (logs or {}).items():
-            history.setdefault(name, []).append(float(value))
+        before = self.progress.history if self.progress else {}
+        history = {
+            name: [*before.get(name, []), float(value)] for name, value in (logs or {}).items()
+        }
+        # One assignment, so that Ctrl-C finds the epoch whole or not at all.
+        self.progress = Progress(
+            history, self._trained.network.get_weights(), time.perf_counter() - self._started
+        )
+        self.write()
+
+    def write(self) -> None:
+        """Write the files of the last whole epoch."""
+        assert self.progress is not None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        remove_results(self._folder)
+        self._trained.write_description(self._folder)
         self._trained.network.save_weights(self._folder / WEIGHTS)
-        write_json(self._folder / HISTORY, history)
-        self.progress.history = history
-        self.progress.seconds = time.perf_counter() - self._started
+        write_json(self._folder / HISTORY, self.progress.history)
+
+    def restore(self, progress: Progress) -> None:
+        """Go back to the end of the last whole epoch, in memory and on disk."""
+        self._trained.network.set_weights(progress.weights)
+        self.write()
 
 
 def run(options: Options) -> int:
@@ -151,13 +176,13 @@ def run(options: Options) -> int:
                 verbose=0,
             )
         except KeyboardInterrupt:
-            if not files.progress.epochs:
+            if files.progress is None:
                 print("\ninterrupted before the first epoch ended; nothing was written")
                 return 130
             interrupted = True
-            # The last epoch is half done: go back to the end of the one before.
-            trained.network.load_weights(folder / WEIGHTS)
+            files.restore(files.progress)
             print(f"\ninterrupted; kept the model of epoch {files.progress.epochs}")
+        assert files.progress is not None
         report.finish(options, samples, trained, files.progress, folder)
     return 130 if interrupted else 0
 
