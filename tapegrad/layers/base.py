@@ -185,6 +185,7 @@ class Layer(WeightsFace):
         shapes = map_structure(lambda part: (None, *part.shape[1:]), inputs)
         self.build(shapes)
         self.built = True
+        structure.changed()  # weights may have been made without add_weight
 
     # ---- losses of the layer's own ---------------------------------------------------
 

@@ -88,6 +88,7 @@ class Steps:
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
         self._loss_tracker = _LossTracker()
         self._compiled = True
+        self._training_lists = None
 
     def _require_compiled(self, method: str, *, optimizer: bool = False) -> None:
         if not self._compiled:

@@ -302,6 +302,7 @@ class Trainer(Steps):
         """Check data against the model, which is built by this if it was not."""
         if x is None:
             raise ValueError("x is missing.")
+        self._training_lists = None  # Variables may have been attached since
         data = ArrayData(x, y, sample_weight, class_weight, self._input_dtype())
         if self._loss is None:  # then the model may have no single output to ask for
             return data

@@ -224,3 +224,22 @@ def test_subclassed_models():
         model.head.name,
     ]
     assert next(iter(model.named_weights())) == "hidden/kernel"
+
+
+def test_variables_made_without_add_weight_are_trained():
+    class Scale(layers.Layer):
+        def build(self, input_shape):
+            self.factor = tg.Variable(np.ones(input_shape[-1]), dtype="float32", name="factor")
+
+        def call(self, inputs):
+            return inputs * self.factor
+
+    model = Sequential([Scale(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.train_on_batch(X, X.sum(1))
+    assert [v.name for v in model.trainable_variables] == ["factor", "kernel", "bias"]
+    assert not np.array_equal(model.layers[0].factor.numpy(), np.ones(4))
+    model.layers[0].shift = tg.Variable(np.zeros(4, np.float32), name="shift")
+    with pytest.warns(UserWarning, match="no gradient for shift"):  # as call does not use it
+        model.fit(X, X.sum(1), verbose=0)
+    assert "scale/shift" in model.named_weights()
