@@ -15,6 +15,7 @@ import numpy as np
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.losses.base import Loss, aligned, float_predictions
+from tapegrad.losses.class_numbers import check_range, class_numbers
 from tapegrad.utils.tensors import as_float_tensor
 
 __all__ = [
@@ -185,7 +186,7 @@ def sparse_categorical_crossentropy(
     array([0.0513, 2.3026], dtype=float32)
     """
     pred = float_predictions(y_pred)
-    labels = _labels(y_true, pred.shape, axis)
+    labels = class_numbers(y_true, pred.shape, axis)
     ignored = None
     if ignore_class is not None:
         ignored = np.asarray(labels) == ignore_class
@@ -203,46 +204,13 @@ def sparse_categorical_crossentropy(
     return values if ignored is None else ops.where(ignored, 0.0, values)
 
 
-def _labels(y_true: Any, shape: tuple[int, ...], axis: int) -> Any:
-    """Return class numbers as integers of the shape of the predictions without their axis."""
-    labels = y_true if isinstance(y_true, np.ndarray | Tensor) else np.asarray(y_true)
-    expected = list(shape)
-    classes = expected.pop(axis)
-    if labels.ndim == len(shape) and labels.shape[axis] == 1:
-        labels = labels.reshape(tuple(expected))
-    if labels.shape != tuple(expected):
-        hint = " For one-hot rows use categorical_crossentropy." if labels.shape == shape else ""
-        raise ValueError(
-            f"sparse_categorical_crossentropy: y_true has shape {labels.shape}, but y_pred of "
-            f"shape {shape} asks for class numbers of shape {tuple(expected)}.{hint}"
-        )
-    if labels.dtype.kind not in "iu":
-        whole = labels.astype(np.int64)
-        if labels.dtype.kind != "b" and not bool((whole == labels).all()):
-            raise ValueError(
-                f"sparse_categorical_crossentropy: y_true must hold whole class numbers from 0 to "
-                f"{classes - 1}, but holds fractions or NaN."
-            )
-        return whole
-    return labels
-
-
 def _picked_cross_entropy(pred: Tensor, labels: Any) -> Tensor:
     """Return minus the logarithm of the clipped probability of each label."""
-    _check_range(np.asarray(labels), pred.shape[-1], "sparse_categorical_crossentropy")
+    check_range(np.asarray(labels), pred.shape[-1], "sparse_categorical_crossentropy")
     pred = pred / ops.sum(pred, axis=-1, keepdims=True)
     labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
     picked = ops.take_along_axis(pred, ops.expand_dims(labels, -1), axis=-1)
     return -ops.log(ops.clip(ops.squeeze(picked, axis=-1), _EPSILON, 1.0 - _EPSILON))
-
-
-def _check_range(labels: np.ndarray, classes: int, owner: str) -> None:
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        wrong = labels.min() if labels.min() < 0 else labels.max()
-        raise ValueError(
-            f"{owner}: label {wrong} in y_true lies outside 0 to {classes - 1}, the classes of a "
-            f"model with {classes} outputs."
-        )
 
 
 class BinaryCrossentropy(Loss):
@@ -431,4 +399,4 @@ class SparseCategoricalCrossentropy(Loss):
         if self.ignore_class is not None:
             labels = labels[labels != self.ignore_class]
         if isinstance(classes, int):
-            _check_range(labels, classes, self.name)
+            check_range(labels, classes, self.name)
