@@ -1,4 +1,4 @@
-"""Helpers that listings use around a model."""
+"""Functions that listings use around a model."""
 
 from tapegrad.utils.categorical import to_categorical
 from tapegrad.utils.seeding import set_random_seed
