@@ -113,6 +113,8 @@ def run_once(code: str, *, cache: str | None = None) -> float:
         If the code fails.
     """
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    # As installed by pip: compiled to bytecode once, not at each import.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     root = Path(__file__).resolve().parent.parent
     paths = [str(root), str(root / "kernels"), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
