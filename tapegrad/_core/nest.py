@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+_CONTAINERS = (list, tuple, dict)
+
 
 def flatten(structure: Any) -> list[Any]:
     """The leaves of a nested structure, in order; dicts in the order of their keys.
@@ -15,11 +17,15 @@ def flatten(structure: Any) -> list[Any]:
     >>> flatten({"a": 1, "b": (2, [3])})
     [1, 2, 3]
     """
-    if isinstance(structure, dict):
-        return [leaf for value in structure.values() for leaf in flatten(value)]
-    if isinstance(structure, list | tuple):
-        return [leaf for value in structure for leaf in flatten(value)]
-    return [structure]
+    if not isinstance(structure, _CONTAINERS):
+        return [structure]
+    leaves: list[Any] = []
+    for value in structure.values() if isinstance(structure, dict) else structure:
+        if isinstance(value, _CONTAINERS):
+            leaves += flatten(value)
+        else:
+            leaves.append(value)
+    return leaves
 
 
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
@@ -42,5 +48,13 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
 
 def pack_like(structure: Any, leaves: list[Any]) -> Any:
     """Put `leaves`, as `flatten` orders them, into the shape of `structure`."""
+    if not isinstance(structure, _CONTAINERS):
+        return leaves[0]
+    if type(structure) is list:
+        for value in structure:
+            if isinstance(value, _CONTAINERS):
+                break
+        else:  # a plain list, as training has it
+            return leaves
     remaining = iter(leaves)
     return map_structure(lambda _: next(remaining), structure)

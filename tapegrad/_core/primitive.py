@@ -18,6 +18,10 @@ from tapegrad._core.variable import Variable
 Saves = Literal["both", "inputs", "output", "none"]
 Rule = Callable[..., Any]
 
+_ndarray = np.ndarray  # one look-up less for each argument of each operation
+_SCALARS = (int, float, bool, np.generic, list)
+"""What a kernel may return in place of an array."""
+
 
 class Primitive:
     """An operation on tensors: a kernel for each device, and derivative rules.
@@ -82,7 +86,7 @@ class Primitive:
                 data.append(argument._data)
             elif kind is Variable:
                 data.append(argument._tensor._data)
-            elif kind is float or kind is int or kind is np.ndarray:
+            elif kind is float or kind is int or kind is _ndarray:
                 data.append(argument)
             else:
                 args = tuple([_as_operand(a, self.name, i) for i, a in enumerate(args)])
@@ -96,7 +100,7 @@ class Primitive:
         except (ValueError, TypeError, IndexError) as error:
             raise self._explain(error, args) from error
         result: Any
-        if type(raw) is np.ndarray:
+        if type(raw) is _ndarray:
             result = Tensor(raw)
             if self.view:
                 self._link(result, args[0])
@@ -111,7 +115,7 @@ class Primitive:
     def _wrap(self, raw: Any, args: tuple[Any, ...]) -> Any:
         if isinstance(raw, tuple):
             return tuple([self._wrap(part, args) for part in raw])
-        if isinstance(raw, int | float | bool | np.generic | list):
+        if isinstance(raw, _SCALARS):
             raw = np.asarray(raw)
         result = Tensor(raw)
         if self.view:

@@ -102,10 +102,12 @@ class Tape:
             return
         nodes = self._nodes
         inputs = []
-        watched = False
+        watched = assignable = False
         for argument in args:
             kind = type(argument)
             if kind is Tensor or kind is Variable:
+                if kind is Variable:
+                    assignable = True
                 node = argument._node
                 if node is not None:
                     if node in nodes:
@@ -131,10 +133,10 @@ class Tape:
         else:
             output = tuple([_node_of(part) for part in result])
             nodes.update(output)
-        if primitive.saves_inputs:
+        if not primitive.saves_inputs:
+            args = [node or _description(a) for node, a in zip(inputs, args)]
+        elif assignable:  # kept is the value of this moment
             args = [a._tensor if type(a) is Variable else a for a in args]
-        else:
-            args = [_description(a) for a in args]
         self._entries.append(
             (primitive, inputs, output, args, result if primitive.saves_output else output, params)
         )
@@ -184,18 +186,22 @@ class Tape:
             )
         targets = flatten(target)
         leaves = flatten(sources)
-        for role, values in (("target", targets), ("source", leaves)):
-            for value in values:
-                if not isinstance(value, Tensor | Variable):
-                    raise TypeError(
-                        f"gradient: each {role} must be a Tensor or Variable, "
-                        f"got {type(value).__name__}"
-                    )
+        for value in targets:
+            if type(value) is not Tensor and type(value) is not Variable:
+                raise _no_tensor("target", value)
+        for value in leaves:
+            if type(value) is not Tensor and type(value) is not Variable:
+                raise _no_tensor("source", value)
         if self._persistent:
             gradients = self._walk(targets, leaves, output_gradients)
         else:
-            with self.stop_recording():
+            listeners = thread.listeners
+            if listeners:
+                thread.listeners = tuple([other for other in listeners if other is not self])
+            try:
                 gradients = self._walk(targets, leaves, output_gradients)
+            finally:
+                thread.listeners = listeners
             self._entries = None
             self._nodes = set()
         if unconnected_gradients == "zero":
@@ -207,11 +213,12 @@ class Tape:
 
     def _walk(self, targets: list[Any], sources: list[Any], weights: Any) -> list[Any]:
         assert self._entries is not None
-        entries = list(self._entries)
         # Forward: what depends on a source. Only that is worth differentiating.
-        reached = {node for s in sources if (node := s._node) is not None}
+        reached = {s._node for s in sources}
+        reached.discard(None)
+        wanted = set(reached)
         relevant: list[tuple[Any, ...]] = []
-        for entry in entries:
+        for entry in list(self._entries):  # a persistent tape records what follows
             for node in entry[1]:
                 if node in reached:
                     relevant.append(entry)
@@ -223,7 +230,6 @@ class Tape:
                     break
         gradients = _seed(targets, weights, reached)
         kept: dict[Node, Tensor] = {}
-        wanted = {s._node for s in sources}
         # Backward: each entry hands the gradient of its result on to its arguments.
         for primitive, inputs, output, args, answer, params in reversed(relevant):
             if type(output) is Node:
@@ -236,23 +242,29 @@ class Tape:
                 gradient = tuple([gradients.pop(node, None) for node in output])
                 if all(part is None for part in gradient):
                     continue
-                kept.update(
-                    (n, p)
-                    for n, p in zip(output, gradient, strict=True)
-                    if n in wanted and p is not None
-                )
+                for node, part in zip(output, gradient):
+                    if part is not None and node in wanted:
+                        kept[node] = part
             needs = [node in reached for node in inputs]
             parts = run_rules(primitive, gradient, answer, args, needs, params)
-            for node, part in zip(inputs, parts, strict=True):
-                if node is None or part is None or node not in reached:
+            for node, needed, part in zip(inputs, needs, parts):
+                if not needed or part is None:
                     continue
                 if type(part) is not Tensor:
                     part = tensor(part)
-                part = unbroadcast(part, node.shape, node.dtype)
+                data = part._data
+                if data.shape != node.shape or data.dtype is not node.dtype:
+                    part = unbroadcast(part, node.shape, node.dtype)
                 known = gradients.get(node)
                 gradients[node] = part if known is None else add(known, part)
         kept.update(gradients)
-        return [kept.get(s._node) if s._node is not None else None for s in sources]
+        return [kept.get(s._node) for s in sources]
+
+
+def _no_tensor(role: str, value: Any) -> TypeError:
+    return TypeError(
+        f"gradient: each {role} must be a Tensor or Variable, got {type(value).__name__}"
+    )
 
 
 def is_watched(value: Any) -> bool:
@@ -285,6 +297,9 @@ def _description(argument: Any) -> Any:
 
 def _seed(targets: list[Any], weights: Any, reached: set[Node]) -> dict[Node, Tensor]:
     """Gradients of the targets with respect to themselves."""
+    if weights is None and len(targets) == 1:
+        node = targets[0]._node
+        return {node: fill_like(targets[0], 1.0)} if node in reached else {}
     chosen = [None] * len(targets) if weights is None else flatten(weights)
     if len(chosen) != len(targets):
         raise ValueError(

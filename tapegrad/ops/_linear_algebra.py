@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad._core.operators import Axis
+from tapegrad._core.operators import Axis, Operators
 from tapegrad._core.primitive import defvjp, defvjp_joint, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
 from tapegrad.ops._activation import relu, relu_grad, sigmoid, sigmoid_grad
 from tapegrad.ops._arithmetic import sqrt, square
-from tapegrad.ops._reduction import normalize_axes, sum
+from tapegrad.ops._reduction import _sum, normalize_axes, sum
 from tapegrad.ops._shape import as_tensor, reshape, transpose
 from tapegrad.ops._trigonometric import tanh, tanh_grad
 
@@ -103,6 +103,7 @@ def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = Fal
 
 _dense = primitive("dense", saves="both", doc="``activation(x @ kernel + bias)`` in one call.")
 
+_ARRAYS = (Operators, np.ndarray)
 _ACTIVATION_GRADIENTS = {
     None: lambda g, y: g,
     "linear": lambda g, y: g,
@@ -132,7 +133,7 @@ def _dense_rule(
             inputs = x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
             gradients[1] = _matmul(inputs, rows, transpose_a=True, transpose_b=False)
         if len(needs) > 2 and needs[2]:
-            gradients[2] = sum(rows, axis=0)
+            gradients[2] = _sum(rows, axis=0, keepdims=False)
     return gradients
 
 
@@ -179,16 +180,14 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) 
             f"dense: activation {activation!r} is none of linear, relu, tanh, sigmoid; "
             "apply others to the result"
         )
-    x, kernel = _with_dtype(x), _with_dtype(kernel)
-    if x.dtype.kind != "f" or x.dtype != kernel.dtype:
+    x = x if isinstance(x, _ARRAYS) else as_tensor(x)
+    kernel = kernel if isinstance(kernel, _ARRAYS) else as_tensor(kernel)
+    dtype = x.dtype
+    if dtype.kind != "f" or (kernel.dtype is not dtype and kernel.dtype != dtype):
         return _mixed_dense(x, kernel, bias, activation)
     if bias is None:
         return _dense(x, kernel, activation=activation)
     return _dense(x, kernel, bias, activation=activation)
-
-
-def _with_dtype(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else as_tensor(x)
 
 
 def _mixed_dense(x: Any, kernel: Any, bias: Any, activation: str | None) -> Tensor:

@@ -60,7 +60,7 @@ def assign(target: Array, value: Array) -> None:
 def gather_flat(buffer: Array, *arrays: Array, offsets: Sequence[int]) -> None:
     """Copy arrays into the segments of a 1-D buffer that start at `offsets`."""
     for array, offset in zip(arrays, offsets, strict=True):
-        buffer[offset : offset + array.size].reshape(array.shape)[...] = array
+        buffer[offset : offset + array.size] = array.reshape(-1)
 
 
 __all__ = ["assign", "full_like", "gather_flat", "identity", "one_hot", "sum_to_shape"]

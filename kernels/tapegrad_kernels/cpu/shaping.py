@@ -6,6 +6,7 @@ kernels. Where NumPy gives a view, so do these.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array = NDArray[Any]
+
+_CHEAP_TO_FILL = 4096
+"""Elements that are filled in the time that NumPy needs to make a view of stride 0."""
 
 
 def reshape(x: Array, *, shape: int | Sequence[int]) -> Array:
@@ -51,8 +55,15 @@ def ravel(x: Array) -> Array:
 
 
 def broadcast_to(x: Array, *, shape: int | Sequence[int]) -> Array:
-    """A read-only view of `x` repeated to `shape`."""
-    return np.broadcast_to(x, shape if isinstance(shape, int) else tuple(shape))
+    """`x` repeated to `shape`: a read-only view, or a copy where one is cheaper than a view."""
+    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+    if x.shape == lengths:
+        return x
+    if x.ndim == 0 and math.prod(lengths) <= _CHEAP_TO_FILL and min(lengths, default=0) >= 0:
+        filled = np.empty(lengths, x.dtype)
+        filled[...] = x
+        return filled
+    return np.broadcast_to(x, lengths)
 
 
 def concatenate(*xs: Array, axis: int | None = 0) -> Array:
