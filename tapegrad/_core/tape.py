@@ -134,7 +134,8 @@ class Tape:
             output = tuple([_node_of(part) for part in result])
             nodes.update(output)
         if not primitive.saves_inputs:
-            args = [node or _description(a) for node, a in zip(inputs, args)]
+            # A watched argument's node is its description.
+            args = [_description(a) for a in args] if None in inputs else inputs
         elif assignable:  # kept is the value of this moment
             args = [a._tensor if type(a) is Variable else a for a in args]
         self._entries.append(
