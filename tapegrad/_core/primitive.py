@@ -15,6 +15,9 @@ from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor, check_numeric, unwrap_nested
 from tapegrad._core.variable import Variable
 
+_ndarray = np.ndarray
+_SCALARS = (int, float, bool, np.generic, list)
+
 Saves = Literal["both", "inputs", "output", "none"]
 Rule = Callable[..., Any]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tapegrad._core.builtin import _broadcast_to
 from tapegrad._core.operators import Axis
 from tapegrad._core.primitive import Primitive, defvjp, primitive
 from tapegrad._core.registry import operation
@@ -56,8 +57,8 @@ def expand_reduced(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 _sum = primitive("sum", saves="none", doc="Sum over axes.")
 defvjp(
     _sum,
-    lambda g, answer, x, axis, keepdims: broadcast_to(
-        expand_reduced(g, x, axis, keepdims), x.shape
+    lambda g, answer, x, axis, keepdims: _broadcast_to(
+        expand_reduced(g, x, axis, keepdims), shape=x.shape
     ),
 )
 
@@ -93,7 +94,7 @@ _mean = primitive("mean", saves="none", doc="Mean over axes.")
 
 def _mean_rule(g: Any, answer: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     share = g / builtins.max(x.size // builtins.max(answer.size, 1), 1)
-    return broadcast_to(expand_reduced(share, x, axis, keepdims), x.shape)
+    return _broadcast_to(expand_reduced(share, x, axis, keepdims), shape=x.shape)
 
 
 defvjp(_mean, _mean_rule)

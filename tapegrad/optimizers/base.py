@@ -25,8 +25,11 @@ from tapegrad.utils.tensors import as_tensor
 __all__ = ["Optimizer"]
 
 
+_ONE = np.ones((), np.int64)
+
+
 def _add_one(counter: np.ndarray) -> None:
-    counter += 1
+    np.add(counter, _ONE, out=counter)  # a Python 1 would be converted each time
 
 
 _increment: Any = primitive("increment", mutates=(0,), doc="Add 1 to a counter on the host.")

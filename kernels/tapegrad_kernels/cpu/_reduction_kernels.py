@@ -189,7 +189,7 @@ def over_all(operation: str, x: Array) -> Array:
     partial = np.empty(count)
     _call(operation, "chunks", x.reshape(-1), partial, x.size, 0, count, 1)
     if count == 1:
-        return partial.astype(x.dtype).reshape(())
+        return np.array(partial[0], x.dtype)
     if count > CHUNK:
         return over_all(operation, partial).astype(x.dtype)
     # Few enough for NumPy, whose order for a contiguous array is fixed.

@@ -65,6 +65,10 @@ def _reduce(operation: str, x: Any, axis: Axis) -> tuple[Array | None, tuple[int
     return (y if kept == 1 else y.reshape(shape)), axes, x
 
 
+def _is_plain_matrix(x: Array) -> bool:
+    return bool(x.ndim == 2 and x.size and x.dtype in _REALS and x.flags.c_contiguous)
+
+
 def _finish(y: Array, axes: tuple[int, ...], shape: tuple[int, ...], keepdims: bool) -> Array:
     if keepdims:
         return y.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
@@ -94,6 +98,8 @@ def sum(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     array([4., 6.])
     """
+    if axis == 0 and type(x) is np.ndarray and _is_plain_matrix(x) and not keepdims:
+        return over_leading("sum", x, *x.shape)  # the gradient of a bias
     y, axes, array = _reduce("sum", x, axis)
     if y is None:
         return np.asarray(np.sum(array, axis=axes, keepdims=keepdims))
@@ -110,6 +116,16 @@ def mean(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> mean(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     array([1.5, 3.5])
     """
+    if (
+        axis is None
+        and type(x) is np.ndarray
+        and x.dtype in _REALS
+        and x.size
+        and x.flags.c_contiguous
+        and not keepdims
+    ):
+        total = over_all("sum", x)  # the loss of a batch
+        return np.asarray(total / total.dtype.type(x.size))
     y, axes, array = _reduce("sum", x, axis)
     if y is None:
         return np.asarray(np.mean(array, axis=axes, keepdims=keepdims))
