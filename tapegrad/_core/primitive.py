@@ -116,8 +116,8 @@ class Primitive:
         return result
 
     def _wrap(self, raw: Any, args: tuple[Any, ...]) -> Any:
-        if isinstance(raw, tuple):
-            return tuple([self._wrap(part, args) for part in raw])
+        if type(raw) is tuple:
+            return tuple([Tensor(p) if type(p) is _ndarray else self._wrap(p, args) for p in raw])
         if isinstance(raw, _SCALARS):
             raw = np.asarray(raw)
         result = Tensor(raw)

@@ -296,11 +296,24 @@ def _description(argument: Any) -> Any:
     return argument._node or Node(argument._data.shape, argument._data.dtype)
 
 
+_scalar_ones: dict[Any, Any] = {}
+
+
+def _ones_like(target: Any) -> Tensor:
+    """Ones of the shape of `target`; for a loss, over memory that is filled once."""
+    if target.shape != () or target.device != "cpu":
+        return fill_like(target, 1.0)
+    one = _scalar_ones.get(target.dtype)
+    if one is None:
+        one = _scalar_ones[target.dtype] = fill_like(target, 1.0)._data
+    return Tensor(one)
+
+
 def _seed(targets: list[Any], weights: Any, reached: set[Node]) -> dict[Node, Tensor]:
     """Gradients of the targets with respect to themselves."""
     if weights is None and len(targets) == 1:
         node = targets[0]._node
-        return {node: fill_like(targets[0], 1.0)} if node in reached else {}
+        return {node: _ones_like(targets[0])} if node in reached else {}
     chosen = [None] * len(targets) if weights is None else flatten(weights)
     if len(chosen) != len(targets):
         raise ValueError(

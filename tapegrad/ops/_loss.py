@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tapegrad._core.primitive import defvjp, defvjp_joint, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
@@ -123,7 +125,9 @@ def softmax_cross_entropy(logits: Any, targets: Any) -> tuple[Tensor, Tensor]:
     >>> losses
     Tensor([0.69314718], dtype=float64)
     """
-    return _cross_entropy(as_tensor(logits), as_tensor(targets))
+    if type(targets) is not np.ndarray:
+        targets = as_tensor(targets)
+    return _cross_entropy(as_tensor(logits), targets)
 
 
 _binary_grad = primitive("sigmoid_cross_entropy_grad", saves="inputs")

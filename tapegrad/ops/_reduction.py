@@ -12,7 +12,7 @@ from tapegrad._core.operators import Axis
 from tapegrad._core.primitive import Primitive, defvjp, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
-from tapegrad.ops._arithmetic import multiply, sqrt, square
+from tapegrad.ops._arithmetic import divide, multiply, sqrt, square
 from tapegrad.ops._exponential import exp
 from tapegrad.ops._selection import equal, isfinite, where
 from tapegrad.ops._shape import broadcast_to, flip, reshape, transpose
@@ -93,7 +93,7 @@ _mean = primitive("mean", saves="none", doc="Mean over axes.")
 
 
 def _mean_rule(g: Any, answer: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    share = g / builtins.max(x.size // builtins.max(answer.size, 1), 1)
+    share = divide(g, builtins.max(x.size // builtins.max(answer.size, 1), 1))
     return _broadcast_to(expand_reduced(share, x, axis, keepdims), shape=x.shape)
 
 
