@@ -293,7 +293,10 @@ def _description(argument: Any) -> Any:
     kind = type(argument)
     if kind is not Tensor and kind is not Variable:
         return argument
-    return argument._node or Node(argument._data.shape, argument._data.dtype)
+    node = argument._node
+    if node is None:  # a constant, which keeps it for the next use
+        node = argument._node = Node(argument._data.shape, argument._data.dtype)
+    return node
 
 
 _scalar_ones: dict[Any, Any] = {}

@@ -14,7 +14,7 @@ module                 subject
 =====================  ========================================================
 """
 
-from tapegrad_kernels._compile.kernel import Block, block, kernel
+from tapegrad_kernels._compile.kernel import Block, block, kernel, native_entry
 from tapegrad_kernels._compile.launch import launch
 from tapegrad_kernels._compile.threads import get_num_threads, set_num_threads, thread_layer
 from tapegrad_kernels._compile.warmup import on_warmup, warmup
@@ -25,6 +25,7 @@ __all__ = [
     "get_num_threads",
     "kernel",
     "launch",
+    "native_entry",
     "on_warmup",
     "set_num_threads",
     "thread_layer",

@@ -89,6 +89,31 @@ def kernel(
     return compile_lazily if function is None else compile_lazily(function)
 
 
+_owners: list[object] = []  # Numba unloads the code of a dispatcher that is collected
+
+
+def native_entry(function: Callable[..., Any], name: str, *arguments: Any) -> Callable[..., Any]:
+    """Compile a function for given types and return its native entry.
+
+    A dispatcher makes a version for each layout and for read-only arrays, and spends
+    half a microsecond to find out which. The entry takes arrays as they are: that
+    dtype, dimensions and layout fit is for the caller to see.
+
+    Parameters
+    ----------
+    function : callable
+        Not compiled yet.
+    name : str
+        Name in the cache.
+    *arguments : numba type
+        Types of the arguments.
+    """
+    dispatcher: Any = kernel(name=name)(function)
+    dispatcher.compile(arguments)
+    _owners.append(dispatcher)
+    return dispatcher.overloads[arguments].entry_point
+
+
 class Block:
     """A worker over a range, compiled to a plain function pointer when first needed.
 

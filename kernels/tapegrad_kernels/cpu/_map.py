@@ -8,13 +8,15 @@ quicker, in parallel chunks above. Chunks depend on the size alone.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tapegrad_kernels._compile import Block, block, kernel
+from tapegrad_kernels._compile import Block, block, kernel, native_entry
 from tapegrad_kernels._compile.launch import parallel_launcher
 from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, call_block, int64_at, pack
 from tapegrad_kernels._scalar import functions, losses
@@ -47,25 +49,30 @@ def run_chunks(address, record, count, chunk, chunker, launcher):  # type: ignor
         call_block(launcher, pack((chunker, inner, (count + chunk - 1) // chunk)), 0, 1)
 
 
-@kernel
 def _run1(address, chunker, launcher, chunk, x, y):  # type: ignore[no-untyped-def]
     record = pack((address_of(x), address_of(y)))
     run_chunks(address, record, y.size, chunk, chunker, launcher)
 
 
-@kernel
 def _run2(address, chunker, launcher, chunk, a, b, y):  # type: ignore[no-untyped-def]
     record = pack((address_of(a), address_of(b), address_of(y)))
     run_chunks(address, record, y.size, chunk, chunker, launcher)
 
 
-@kernel
 def _run3(address, chunker, launcher, chunk, a, b, c, y):  # type: ignore[no-untyped-def]
     record = pack((address_of(a), address_of(b), address_of(c), address_of(y)))
     run_chunks(address, record, y.size, chunk, chunker, launcher)
 
 
 _RUN: dict[int, Any] = {1: _run1, 2: _run2, 3: _run3}
+
+
+@functools.cache
+def _native_run(arity: int, real: str) -> Callable[..., None]:
+    """The compiled `_run1`, `_run2` or `_run3` for arrays of a real type."""
+    vector = numba.types.Array(numba.from_dtype(np.dtype(real)), 1, "C")
+    arguments = (numba.int64,) * 4 + (vector,) * (arity + 1)
+    return native_entry(_RUN[arity], f"run{arity}.{real}", *arguments)
 
 
 def scalar_functions(name: str) -> dict[str, Any]:
@@ -110,6 +117,10 @@ def _make_block(name: str, arity: int, real: str) -> Block:
     return block(f"{name}.{real}")(loop)
 
 
+Entry = tuple[Callable[..., None], int, int, int, int]
+"""What runs a block, and its arguments before the arrays."""
+
+
 class Elementwise:
     """One elementwise kernel: a block for each real type and what happens to other types.
 
@@ -138,12 +149,13 @@ class Elementwise:
         self.arity = arity
         self.blocks = {np.dtype(real): _make_block(name, arity, real) for real in REAL_NAMES}
         # What a call needs, found by dtype; filled when a block is first used.
-        self.entries: dict[Any, tuple[int, int, int, int]] = {}
+        self.entries: dict[Any, Entry] = {}
 
-    def entry(self, dtype: np.dtype[Any]) -> tuple[int, int, int, int]:
-        """Compile or load the block for `dtype`: the launcher's arguments before the arrays."""
+    def entry(self, dtype: np.dtype[Any]) -> Entry:
+        """Compile or load what runs the block for `dtype`, and its arguments before the arrays."""
+        run = _native_run(self.arity, dtype.name)
         addresses = (self.blocks[dtype].address, chunk_block.address, parallel_launcher.address)
-        self.entries[dtype] = (*addresses, self.chunk)
+        self.entries[dtype] = (run, *addresses, self.chunk)
         return self.entries[dtype]
 
     def prepare(self, arrays: tuple[Any, ...]) -> list[NDArray[Any]]:
@@ -180,9 +192,9 @@ class Elementwise:
 
     def warm(self, real: str) -> None:
         """Compile for one real type, launcher included."""
-        run = _RUN[self.arity]
         x = np.zeros(1, real)
-        run(*self.entry(x.dtype), *(x for _ in range(self.arity)), np.empty(1, real))
+        run, *arguments = self.entry(x.dtype)
+        run(*arguments, *(x for _ in range(self.arity)), np.empty(1, real))
 
 
 def map1(elementwise: Elementwise, x: Any) -> NDArray[Any]:
@@ -198,10 +210,11 @@ def map1(elementwise: Elementwise, x: Any) -> NDArray[Any]:
         (x,) = elementwise.prepare((x,))
         entry = elementwise.entries.get(x.dtype) or elementwise.entry(x.dtype)
     y = np.empty(x.shape, x.dtype)
+    run, address, chunker, launcher, chunk = entry
     if x.ndim == 1:
-        _run1(*entry, x, y)
+        run(address, chunker, launcher, chunk, x, y)
     else:
-        _run1(*entry, x.reshape(-1), y.reshape(-1))
+        run(address, chunker, launcher, chunk, x.reshape(-1), y.reshape(-1))
     return y
 
 
@@ -224,10 +237,12 @@ def map2(elementwise: Elementwise, a: Any, b: Any) -> NDArray[Any]:
         a, b = elementwise.prepare((a, b))
         entry = elementwise.entries.get(a.dtype) or elementwise.entry(a.dtype)
     y = np.empty(a.shape, a.dtype)
+    run, address, chunker, launcher, chunk = entry
     if a.ndim == 1:
-        _run2(*entry, a, b, y)
+        run(address, chunker, launcher, chunk, a, b, y)
     else:
-        _run2(*entry, a.reshape(-1), b.reshape(-1), y.reshape(-1))
+        flat = a.reshape(-1), b.reshape(-1), y.reshape(-1)
+        run(address, chunker, launcher, chunk, *flat)
     return y
 
 
@@ -239,5 +254,6 @@ def map3(elementwise: Elementwise, a: Any, b: Any, c: Any) -> NDArray[Any]:
     a, b, c = elementwise.prepare((a, b, c))
     entry = elementwise.entries.get(a.dtype) or elementwise.entry(a.dtype)
     y = np.empty(a.shape, a.dtype)
-    _run3(*entry, a.reshape(-1), b.reshape(-1), c.reshape(-1), y.reshape(-1))
+    run, *arguments = entry
+    run(*arguments, a.reshape(-1), b.reshape(-1), c.reshape(-1), y.reshape(-1))
     return y

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from tapegrad_kernels._compile import kernel
+from tapegrad_kernels._compile import kernel, native_entry
 from tapegrad_kernels._compile.launch import parallel_launcher
 from tapegrad_kernels._compile.pointers import address_of, call_block, int64_at, num_threads
 from tapegrad_kernels._compile.threads import most_threads
@@ -206,19 +206,6 @@ def _multiply_batches(  # type: ignore[no-untyped-def]
 _owners: list[object] = []  # what native code lives in, and reads
 
 
-def _entry_point(function: Callable[..., Any], name: str, *arguments: Any) -> Callable[..., Any]:
-    """Compile `function` for these types and return its native entry.
-
-    The dispatcher would make a version for each layout and for read-only arrays,
-    and spends half a microsecond to find out which. The entry unboxes arrays of
-    any strides as they are; that dtype and dimensions fit is for the caller to see.
-    """
-    dispatcher: Any = kernel(name=name)(function)
-    dispatcher.compile(arguments)
-    _owners.append(dispatcher)
-    return dispatcher.overloads[arguments].entry_point
-
-
 class Entry(NamedTuple):
     """What the Python side needs to multiply arrays of one dtype."""
 
@@ -246,7 +233,7 @@ def _entry(name: str) -> Entry:
     setup[SETUP_WORKSPACE_BYTES] = blocking.workspace_bytes(tile.packed_rows, ITEM_SIZE[name])
     setup[SETUP_THREADS] = most_threads()
     _owners.append(setup)
-    multiply = _entry_point(
+    multiply = native_entry(
         _multiply,
         f"multiply.{name}",
         matrix,
@@ -259,7 +246,7 @@ def _entry(name: str) -> Entry:
         types.int64,
         types.int64,
     )
-    multiply_batches = _entry_point(
+    multiply_batches = native_entry(
         _multiply_batches,
         "multiply_batches",
         types.int64,
