@@ -6,6 +6,7 @@ pass, carries no reference count into a hot loop, and can stand in a table.
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 from llvmlite import ir
@@ -137,5 +138,20 @@ def num_threads(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedPara
         if function is None:
             function = ir.Function(module, ir.FunctionType(_INT64, []), name)
         return builder.call(function, [])
+
+    return types.int64(), generate
+
+
+@intrinsic
+def cycles(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
+    """The processor's time-stamp counter on x86-64, where it is free to read; else 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if platform.machine().lower() not in {"x86_64", "amd64"}:
+            return ir.Constant(_INT64, 0)
+        counter = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_INT64, []), "llvm.readcyclecounter"
+        )
+        return builder.call(counter, [])
 
     return types.int64(), generate

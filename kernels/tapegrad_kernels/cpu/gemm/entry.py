@@ -12,7 +12,13 @@ from numba import types
 
 from tapegrad_kernels._compile import kernel, native_entry
 from tapegrad_kernels._compile.launch import parallel_launcher
-from tapegrad_kernels._compile.pointers import address_of, call_block, int64_at, num_threads
+from tapegrad_kernels._compile.pointers import (
+    address_of,
+    call_block,
+    cycles,
+    int64_at,
+    num_threads,
+)
 from tapegrad_kernels._compile.threads import most_threads
 from tapegrad_kernels.cpu.gemm import blocking
 from tapegrad_kernels.cpu.gemm.blocking import gemm_parts
@@ -31,14 +37,30 @@ SERIAL_PRODUCTS = 1_000_000
 One thread needs 20 µs for so many. A region costs 5 to 10 µs, and more when the
 other threads have fallen asleep."""
 
+COLD_PRODUCTS = 4_000_000
+"""Multiplications below which a region pays only if the other threads are awake.
+
+Threads sleep soon after a region. Waking one takes some 35 µs on a virtual machine,
+as much as it saves here."""
+
+AWAKE_CYCLES = 50_000
+"""Cycles after a product of such a size during which the threads are taken to be awake."""
+
 DONE = 0
 """Status: the product is computed."""
 REFUSED = 1
 """Status: shapes, alignment or strides need the careful way. Nothing was written."""
 
 # The setup of a dtype, in int64: what every product of it needs.
-SETUP_TABLE, SETUP_PARTS, SETUP_LAUNCHER, SETUP_WORKSPACE_BYTES, SETUP_THREADS = range(5)
-SETUP_LENGTH = 5
+(
+    SETUP_TABLE,
+    SETUP_PARTS,
+    SETUP_LAUNCHER,
+    SETUP_WORKSPACE_BYTES,
+    SETUP_THREADS,
+    SETUP_LAST,  # when the last product ended that was large enough for several threads
+    SETUP_LENGTH,
+) = range(7)
 
 PAGE = 4096
 _HEADER_BYTES = 512
@@ -84,8 +106,15 @@ def run_product(setup, record, threads):  # type: ignore[no-untyped-def]
     r[blocking.ROW_PARTS] = 1
     r[blocking.COLUMN_PARTS] = 1
     r[blocking.BATCH_PARTS] = 1
-    if float(m) * float(n) * float(depth) * float(batches) < SERIAL_PRODUCTS or threads == 1:
+    work = float(m) * float(n) * float(depth) * float(batches)
+    if work < SERIAL_PRODUCTS or threads == 1:
         call_block(s[SETUP_PARTS], record, 0, 1)
+        return
+    # Several Python threads may write this mark at once; it decides on time alone, never
+    # on a bit of the result.
+    if work < COLD_PRODUCTS and cycles() - s[SETUP_LAST] > AWAKE_CYCLES:
+        call_block(s[SETUP_PARTS], record, 0, 1)
+        s[SETUP_LAST] = cycles()
         return
     batch_parts = min(batches, threads)
     row_parts, column_parts = choose_grid(
@@ -103,6 +132,7 @@ def run_product(setup, record, threads):  # type: ignore[no-untyped-def]
     launch[1] = record
     launch[2] = parts
     call_block(s[SETUP_LAUNCHER], record + 8 * blocking.RECORD_LENGTH, 0, 1)
+    s[SETUP_LAST] = cycles()
 
 
 def _multiply(a, b, c, bias, transpose_a, transpose_b, flags, setup, workspace):  # type: ignore[no-untyped-def]
