@@ -216,3 +216,13 @@ def test_entering_twice_is_refused():
     tape = tg.Tape()
     with tape, pytest.raises(RuntimeError, match="recording already"), tape:
         pass
+
+
+def test_stop_recording_pauses_one_tape_and_not_the_others():
+    x = tg.Variable(3.0)
+    with tg.Tape() as outer, tg.Tape() as inner:
+        with inner.stop_recording():
+            hidden = x * x
+        y = x * hidden
+    assert float(inner.gradient(y, x)) == 9.0
+    assert float(outer.gradient(y, x)) == 27.0

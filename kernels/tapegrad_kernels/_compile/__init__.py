@@ -15,7 +15,6 @@ module                 subject
 """
 
 from tapegrad_kernels._compile.kernel import Block, block, kernel, native_entry
-from tapegrad_kernels._compile.launch import launch
 from tapegrad_kernels._compile.threads import get_num_threads, set_num_threads, thread_layer
 from tapegrad_kernels._compile.warmup import on_warmup, warmup
 
@@ -24,7 +23,6 @@ __all__ = [
     "block",
     "get_num_threads",
     "kernel",
-    "launch",
     "native_entry",
     "on_warmup",
     "set_num_threads",

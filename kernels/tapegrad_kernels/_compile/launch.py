@@ -5,42 +5,7 @@ from __future__ import annotations
 import numba
 
 from tapegrad_kernels._compile.kernel import block, kernel
-from tapegrad_kernels._compile.pointers import address_of, call_block, int64_at
-
-
-@kernel(parallel=True)
-def _launch_parallel(address, record, count, chunk):  # type: ignore[no-untyped-def]
-    packed = address_of(record)
-    for part in numba.prange((count + chunk - 1) // chunk):
-        start = part * chunk
-        call_block(address, packed, start, min(start + chunk, count))
-
-
-@kernel
-def _launch_serial(address, record, count):  # type: ignore[no-untyped-def]
-    call_block(address, address_of(record), 0, count)
-
-
-@kernel
-def launch(address, record, count, chunk):  # type: ignore[no-untyped-def]
-    """Run the block at `address` over ``range(count)``.
-
-    Parameters
-    ----------
-    address : int
-        `Block.address`.
-    record : ndarray of int64
-        Packed arguments: addresses, sizes, floats as their bits.
-    count : int
-        Number of elements or rows.
-    chunk : int
-        How many of them one call of the block handles at most. The cut depends
-        on sizes alone, never on the number of threads, so results do not either.
-    """
-    if count <= chunk:
-        _launch_serial(address, record, count)
-    else:
-        _launch_parallel(address, record, count, chunk)
+from tapegrad_kernels._compile.pointers import call_block, int64_at, pack
 
 
 @kernel(parallel=True)
@@ -59,3 +24,25 @@ def parallel_launcher(record, start, stop):  # type: ignore[no-untyped-def]
     """
     packed = int64_at(record)
     _run_parallel(packed[0], packed[1], packed[2])
+
+
+@block("chunk")
+def chunk_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """Run chunk number `start` of another block: what `parallel_launcher` runs in parallel."""
+    packed = int64_at(record)
+    count, chunk = packed[2], packed[3]
+    call_block(packed[0], packed[1], start * chunk, min(stop * chunk, count))
+
+
+@kernel(inline=True)
+def run_chunks(address, record, count, chunk, chunker, launcher):  # type: ignore[no-untyped-def]
+    """Run a block over ``range(count)`` from inside a kernel.
+
+    `chunker` and `launcher` are the addresses of `chunk_block` and `parallel_launcher`, passed
+    in so that no parallel region is compiled into the caller.
+    """
+    if count <= chunk:
+        call_block(address, record, 0, count)
+    else:
+        inner = pack((address, record, count, chunk))
+        call_block(launcher, pack((chunker, inner, (count + chunk - 1) // chunk)), 0, 1)

@@ -47,14 +47,8 @@ float64_at = _pointer_intrinsic(types.float64)
 """Pointer to float64 from an address."""
 int64_at = _pointer_intrinsic(types.int64)
 """Pointer to int64 from an address, as for a block's packed arguments."""
-int32_at = _pointer_intrinsic(types.int32)
-"""Pointer to int32 from an address."""
-uint32_at = _pointer_intrinsic(types.uint32)
-"""Pointer to uint32 from an address."""
 uint64_at = _pointer_intrinsic(types.uint64)
 """Pointer to uint64 from an address."""
-uint8_at = _pointer_intrinsic(types.uint8)
-"""Pointer to uint8 (and NumPy's bool) from an address."""
 
 POINTER_TO = {"float32": float32_at, "float64": float64_at}
 """The cast for each floating type, by NumPy's name."""

@@ -16,37 +16,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tapegrad_kernels._compile import Block, block, kernel, native_entry
-from tapegrad_kernels._compile.launch import parallel_launcher
-from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, call_block, int64_at, pack
+from tapegrad_kernels._compile import Block, block, native_entry
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
+from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, int64_at, pack
 from tapegrad_kernels._scalar import functions, losses
 from tapegrad_kernels.cpu._basis import cpu_basis
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 REAL_NAMES = ("float32", "float64")
-
-
-@block("chunk")
-def chunk_block(record, start, stop):  # type: ignore[no-untyped-def]
-    """Run chunk number `start` of another block: what `parallel_launcher` runs in parallel."""
-    packed = int64_at(record)
-    count, chunk = packed[2], packed[3]
-    call_block(packed[0], packed[1], start * chunk, min(stop * chunk, count))
-
-
-@kernel(inline=True)
-def run_chunks(address, record, count, chunk, chunker, launcher):  # type: ignore[no-untyped-def]
-    """Run a block over ``range(count)`` from inside a kernel.
-
-    `chunker` and `launcher` are the addresses of `chunk_block` and `parallel_launcher`, passed
-    in so that no parallel region is compiled into the caller.
-    """
-    if count <= chunk:
-        call_block(address, record, 0, count)
-    else:
-        inner = pack((address, record, count, chunk))
-        call_block(launcher, pack((chunker, inner, (count + chunk - 1) // chunk)), 0, 1)
 
 
 def _run1(address, chunker, launcher, chunk, x, y):  # type: ignore[no-untyped-def]

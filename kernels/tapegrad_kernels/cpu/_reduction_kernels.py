@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapegrad_kernels._compile import Block, block, kernel
-from tapegrad_kernels._compile.launch import parallel_launcher
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, int64_at, pack
 from tapegrad_kernels.cpu import _basis
-from tapegrad_kernels.cpu._map import REAL_NAMES, chunk_block, run_chunks
+from tapegrad_kernels.cpu._map import REAL_NAMES
 
 Array = NDArray[Any]
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from tapegrad_kernels._compile import Block, block, kernel
-from tapegrad_kernels._compile.launch import parallel_launcher
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, int64_at, pack
 from tapegrad_kernels.cpu import _basis
-from tapegrad_kernels.cpu._map import REAL_NAMES, chunk_block, run_chunks, scalar_functions
+from tapegrad_kernels.cpu._map import REAL_NAMES, scalar_functions
 
 TILE = 4096
 """Elements that one task handles, rounded to whole rows."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapegrad_kernels._compile import Block, block, kernel, on_warmup
-from tapegrad_kernels._compile.launch import parallel_launcher
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import (
     POINTER_TO,
     address_of,
@@ -24,7 +24,7 @@ from tapegrad_kernels._compile.pointers import (
 )
 from tapegrad_kernels._scalar import updates
 from tapegrad_kernels.cpu._basis import cpu_basis
-from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, REAL_NAMES, chunk_block, run_chunks
+from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, REAL_NAMES
 
 Array = NDArray[Any]
 Number = float | int | NDArray[Any] | np.generic

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tapegrad_kernels._compile import Block, block, kernel, on_warmup
-from tapegrad_kernels._compile.launch import parallel_launcher
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, pack, uint64_at
 from tapegrad_kernels._scalar import philox
 from tapegrad_kernels.cpu._basis import cpu_basis
-from tapegrad_kernels.cpu._map import REAL_NAMES, chunk_block, run_chunks
+from tapegrad_kernels.cpu._map import REAL_NAMES
 
 Array = NDArray[Any]
 Number = int | NDArray[Any] | np.generic
