@@ -2,8 +2,11 @@
 
 Numba's own cache knows only the file of the function it compiles: after an edit
 of a callee in another file, or under other debugging flags, it serves stale
-code. Here the folder's name carries a hash of all kernel sources, the versions
-of the compiler and the CPU, so that a folder never holds code of two kinds.
+code. Here the folder's name carries a hash of the versions of the compiler, its
+flags and the CPU, and the name of each file a hash of the module that the kernel
+stands in and of all modules of this package that it imports, so that code of two
+kinds never meets. A release that changes one family of kernels compiles that
+family again and no other.
 
 Cache files are pickles, and loading one runs what it says. The folder is
 therefore private to the user (mode 0700, owner checked).
@@ -15,6 +18,7 @@ import functools
 import hashlib
 import os
 import pickle
+import re
 import shutil
 import sys
 import tempfile
@@ -32,7 +36,7 @@ from numba.core.caching import _CacheLocator as CacheLocator
 from tapegrad_kernels._compile import features
 
 PRUNE_AFTER_DAYS = 30
-"""Folders of other versions or other flags that nobody used for so long are removed."""
+"""Code of other versions, flags or sources that nobody used for so long is removed."""
 
 _PREFIX = "kernels-"
 
@@ -52,7 +56,7 @@ def _base_folder() -> Path:
 
 @functools.cache
 def build_key() -> str:
-    """Hash of everything outside a kernel's own text that shapes its machine code."""
+    """Hash of everything outside the sources that shapes machine code."""
     digest = hashlib.sha256()
     for part in (
         sys.version,
@@ -67,12 +71,57 @@ def build_key() -> str:
     ):
         digest.update(part.encode())
         digest.update(b"\0")
-    package = Path(__file__).parent.parent
-    for source in sorted(package.rglob("*.py")):
-        if "cuda" in source.relative_to(package).parts:
-            continue  # no CPU kernel imports from there
-        digest.update(str(source.relative_to(package)).encode())
-        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+_ROOT = Path(__file__).parent.parent
+_IMPORT = re.compile(
+    r"^[ \t]*from (tapegrad_kernels[\w.]*) import (\([^)]*\)|[^\n]*)"
+    r"|^[ \t]*import (tapegrad_kernels[\w.]*)",
+    re.MULTILINE,
+)
+_NAME = re.compile(r"\w+")
+
+
+def _file_of(module: str) -> Path | None:
+    path = _ROOT.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@functools.cache
+def _read(path: Path) -> tuple[bytes, tuple[Path, ...]]:
+    """Hash of a source file, and the files of this package that it imports."""
+    text = path.read_text(encoding="utf-8")
+    imported: dict[Path, None] = {}
+    for package, names, module in _IMPORT.findall(text):
+        found = _file_of(module or package)
+        if found is None:
+            continue
+        if package and found.name == "__init__.py":
+            # Submodules by their own files; the package's file only for names of its own.
+            files = [_file_of(f"{package}.{name}") for name in _NAME.findall(names)]
+            imported.update(dict.fromkeys(file or found for file in files))
+        else:
+            imported[found] = None
+    return hashlib.sha256(text.encode()).digest(), tuple(imported)
+
+
+@functools.cache
+def source_key(path: Path) -> str:
+    """Hash of a source file and of all of this package's that it imports, however far."""
+    reached = {path: None}
+    waiting = [path]
+    while waiting:
+        for file in _read(waiting.pop())[1]:
+            if file not in reached:
+                reached[file] = None
+                waiting.append(file)
+    digest = hashlib.sha256()
+    for part in sorted(_read(file)[0] for file in reached):
+        digest.update(part)
     return digest.hexdigest()[:16]
 
 
@@ -123,6 +172,18 @@ def folder() -> Path | None:
     return chosen
 
 
+@functools.cache
+def _prune_files(path: Path) -> None:
+    """Remove this build's code that was not used for long: that of other sources."""
+    oldest = time.time() - PRUNE_AFTER_DAYS * 86_400
+    for file in path.glob("*.nbc"):
+        try:
+            if file.stat().st_mtime < oldest:
+                file.unlink()
+        except OSError:  # another process was faster
+            continue
+
+
 class _KernelFile(IndexDataCacheFile):
     """One file for each kernel and signature, named by their hash.
 
@@ -136,11 +197,15 @@ class _KernelFile(IndexDataCacheFile):
         return f"{self._index_name[:-4]}-{hashlib.sha256(repr(key).encode()).hexdigest()[:20]}.nbc"
 
     def save(self, key: Any, data: Any) -> None:
+        _prune_files(Path(self._cache_path))  # beside a compilation its time does not count
         self._save_data(self._name_of(key), data)
 
     def load(self, key: Any) -> Any:
+        name = self._name_of(key)
         try:
-            return self._load_data(self._name_of(key))
+            data = self._load_data(name)
+            os.utime(Path(self._cache_path) / name)  # pruning goes by the last use
+            return data
         except FileNotFoundError:
             return None
         except (OSError, EOFError, pickle.UnpicklingError, ValueError):
@@ -148,15 +213,16 @@ class _KernelFile(IndexDataCacheFile):
 
 
 class _Locator(CacheLocator):
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, sources: str) -> None:
         self._path = path
         self._name = name
+        self._sources = sources
 
     def get_cache_path(self) -> Any:
         return str(self._path)
 
     def get_source_stamp(self) -> Any:
-        return build_key()
+        return self._sources
 
     def get_disambiguator(self) -> Any:
         return self._name
@@ -179,15 +245,16 @@ class KernelCache(FunctionCache):
     def __init__(self, function: Callable[..., Any], name: str, path: Path) -> None:
         self._name = name
         self._py_func = function
-        self._impl = _Implementation(_Locator(path, name), name)
+        self._sources = source_key(Path(function.__code__.co_filename))
+        self._impl = _Implementation(_Locator(path, name, self._sources), name)
         self._cache_path = str(path)
-        self._cache_file = _KernelFile(str(path), self._impl.filename_base, build_key())
+        self._cache_file = _KernelFile(str(path), self._impl.filename_base, self._sources)
         self.enable()
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        # The folder stands for the sources. Closures are left out on purpose:
-        # Numba would hash a pickle of them, which differs from run to run.
-        return (self._name, sig, codegen.magic_tuple())
+        # Closures are left out on purpose: Numba would hash a pickle of them, which
+        # differs from run to run. What they hold comes from the sources too.
+        return (self._name, self._sources, sig, codegen.magic_tuple())
 
 
 def cache_for(function: Callable[..., Any], name: str) -> KernelCache | None:
