@@ -1,44 +1,18 @@
 """One entry for each primitive: how to call it, and what NumPy says it should give.
 
-The walk in ``test_registry.py`` fails if a primitive is missing here.
+Larger families have files of their own, ``cases_*.py``, with the same two tables. The walk in
+``test_registry.py`` fails if a primitive is missing in all of them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from case import Elementwise, Reference, Structured
 from scipy import special
-
-Reference = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Elementwise:
-    """An elementwise primitive: its reference and where its arguments may lie."""
-
-    reference: Reference
-    domains: tuple[tuple[float, float], ...]
-    params: dict[str, Any] = field(default_factory=dict)
-    kind: str = "f"  # dtype kind of the arguments: floats, or integers
-
-
-@dataclass(frozen=True)
-class Structured:
-    """A call of any other primitive: arguments made by a generator, and the reference.
-
-    `smooth` tells which arguments to differentiate by.
-    """
-
-    label: str
-    make: Callable[[np.random.Generator], tuple[Any, ...]]
-    reference: Reference
-    params: dict[str, Any] = field(default_factory=dict)
-    smooth: tuple[int, ...] = (0,)
-
 
 ANY = (-2.0, 2.0)
 POSITIVE = (0.3, 3.0)
