@@ -1,82 +1,110 @@
 """The row kernels behind `tapegrad_kernels.cpu.softmax`.
 
 All work on C-contiguous rows of `width` elements, a tile of rows that fits the
-first-level cache at a time. The exponential runs over the tile as a whole, so
-that it fills its vectors also where rows are short.
+first-level cache at a time. Extremes and sums of rows are taken in whole vectors.
+The exponential runs over the tile as a whole, so that it fills its vectors also
+where rows are short.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import numba
 import numpy as np
 
-from tapegrad_kernels._compile import Block, block, kernel
+from tapegrad_kernels._compile import Block, block, kernel, native_entry
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, int64_at, pack
-from tapegrad_kernels.cpu import _basis
 from tapegrad_kernels.cpu._map import REAL_NAMES, scalar_functions
+from tapegrad_kernels.cpu._negative_exp import negative_exp
+from tapegrad_kernels.cpu._vector_loops import larger, row_loop
 
 TILE = 4096
 """Elements that one task handles, rounded to whole rows."""
-SHORT = 32
-"""Rows below this are too short for vectors: a comparison is cheaper than IEEE's maximum."""
+LONG = 128
+"""Elements from which a row fills the compiler's unrolled vectors."""
 
 
-def _make_helpers(real: str) -> tuple[Any, Any, Any]:
-    scalar = scalar_functions(real)
-    exp = scalar["exp"]
-    pick: Any = _basis.maximum
-    zero: Any = np.dtype(real).type(0.0)
+def _make_helpers(real: str) -> tuple[Any, ...]:
+    """What all blocks are made of; rows are given by their addresses."""
+    at = POINTER_TO[real]
+    exp = negative_exp(real)
+    size = np.dtype(real).itemsize
+    # A NaN need not be found: it stays in the differences.
+    row_max = row_loop(
+        real,
+        lambda w, sums, inputs, parameters: ([larger(w, inputs[0], sums[0])], None),
+        inputs=1,
+        sums=1,
+        start=-np.inf,
+        merge=larger,
+    )
+    row_sum = row_loop(
+        real,
+        lambda w, sums, inputs, parameters: ([w.builder.fadd(sums[0], inputs[0])], None),
+        inputs=1,
+        sums=1,
+    )
+    row_less = row_loop(
+        real,
+        lambda w, sums, inputs, parameters: ([], w.builder.fsub(inputs[0], parameters[0])),
+        inputs=1,
+        scalars=1,
+        writes=True,
+    )
 
     @kernel(inline=True)
     def shift_rows(x, y, start, stop, width):  # type: ignore[no-untyped-def]
         # y = x less the largest element of its row. A row that is -Inf throughout becomes
         # NaN here, as does one with +Inf.
         for row in range(start, stop):
-            first = row * width
-            largest = x[first]
-            if width < SHORT:
-                for i in range(first + 1, first + width):
-                    # A NaN need not be found here: it stays in the differences.
-                    largest = x[i] if x[i] > largest else largest
-            else:
-                for i in range(first, first + width):
-                    largest = pick(largest, x[i])
-            for i in range(first, first + width):
-                y[i] = x[i] - largest
+            skipped = row * width * size
+            largest = row_max((x + skipped,), width, ())
+            row_less((x + skipped, y + skipped), width, largest)
 
     @kernel(inline=True)
     def exp_in_place(y, start, stop):  # type: ignore[no-untyped-def]
         # One pointer for both sides: given the same address twice, LLVM's check for overlap
         # would choose the scalar loop.
+        elements = at(y)
         for i in range(start, stop):
-            y[i] = exp(y[i])
+            elements[i] = exp(elements[i])
 
-    @kernel(inline=True, reassociate=True)
-    def row_sum(x, start, stop):  # type: ignore[no-untyped-def]
-        total = zero
-        for i in range(start, stop):
-            total += x[i]
-        return total
+    @kernel(inline=True)
+    def sum_row(x, row, width):  # type: ignore[no-untyped-def]
+        return row_sum((x + row * width * size,), width, ())[0]
 
-    return shift_rows, exp_in_place, row_sum
+    return row_max, row_less, shift_rows, exp_in_place, sum_row
 
 
 def _make_softmax_blocks(real: str) -> dict[str, Block]:
     at = POINTER_TO[real]
-    shift_rows, exp_in_place, row_sum = _make_helpers(real)
+    row_max, row_less, shift_rows, exp_in_place, sum_row = _make_helpers(real)
     scalar = scalar_functions(real)
-    exp, log = scalar["exp"], scalar["log"]
+    exp, log, exp_of_any = negative_exp(real), scalar["log"], scalar["exp"]
+    size = np.dtype(real).itemsize
     zero: Any = np.dtype(real).type(0.0)
     one: Any = np.dtype(real).type(1.0)
+    row_dot = row_loop(
+        real,
+        lambda w, sums, inputs, parameters: ([w.multiply_add(*inputs, sums[0])], None),
+        inputs=2,
+        sums=1,
+    )
+    row_times = row_loop(
+        real,
+        lambda w, sums, inputs, parameters: ([], w.builder.fmul(inputs[0], parameters[0])),
+        inputs=1,
+        scalars=1,
+        writes=True,
+    )
 
-    @kernel(inline=True, reassociate=True)
-    def row_dot(a, b, start, stop):  # type: ignore[no-untyped-def]
-        total = zero
-        for i in range(start, stop):
-            total += a[i] * b[i]
-        return total
+    def slope(w: Any, sums: Any, inputs: Any, parameters: Any) -> Any:
+        return [], w.builder.fmul(inputs[1], w.builder.fsub(inputs[0], parameters[0]))
+
+    row_slope = row_loop(real, slope, inputs=2, scalars=1, writes=True)
 
     @kernel(inline=True, reassociate=True)
     def row_exp_sum(x, start, stop):  # type: ignore[no-untyped-def]
@@ -85,48 +113,63 @@ def _make_softmax_blocks(real: str) -> dict[str, Block]:
             total += exp(x[i])
         return total
 
+    @kernel(inline=True, reassociate=True)
+    def exp_row(x, y, width, largest):  # type: ignore[no-untyped-def]
+        # One pass for the difference, the exponential and the sum of a row that is long
+        # enough for the compiler's own vectors.
+        total = zero
+        source, target = at(x), at(y)
+        for i in range(width):
+            term = exp(source[i] - largest)
+            target[i] = term
+            total += term
+        return total
+
     @block(f"softmax.{real}")
     def softmax(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
-        x, y, width = at(packed[0]), at(packed[1]), packed[2]
+        x, y, width = packed[0], packed[1], packed[2]
+        if width >= LONG:
+            for row in range(start, stop):
+                skipped = row * width * size
+                largest = row_max((x + skipped,), width, ())[0]
+                total = exp_row(x + skipped, y + skipped, width, largest)
+                row_times((y + skipped, y + skipped), width, (one / total,))
+            return
         shift_rows(x, y, start, stop, width)
         exp_in_place(y, start * width, stop * width)
         for row in range(start, stop):
-            first = row * width
-            scale = one / row_sum(y, first, first + width)
-            for i in range(first, first + width):
-                y[i] *= scale
+            here = y + row * width * size
+            row_times((here, here), width, (one / sum_row(y, row, width),))
 
     @block(f"log_softmax.{real}")
     def log_softmax(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
-        x, y, width = at(packed[0]), at(packed[1]), packed[2]
+        x, y, width = packed[0], packed[1], packed[2]
         shift_rows(x, y, start, stop, width)
         for row in range(start, stop):
-            first = row * width
-            shift = log(row_exp_sum(y, first, first + width))
-            for i in range(first, first + width):
-                y[i] -= shift
+            shift = log(row_exp_sum(at(y), row * width, (row + 1) * width))
+            here = y + row * width * size
+            row_less((here, here), width, (shift,))
 
     @block(f"softmax_grad.{real}")
     def softmax_grad(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
-        g, y, dx, width = at(packed[0]), at(packed[1]), at(packed[2]), packed[3]
+        g, y, dx, width = packed[0], packed[1], packed[2], packed[3]
         for row in range(start, stop):
-            first = row * width
-            dot = row_dot(g, y, first, first + width)
-            for i in range(first, first + width):
-                dx[i] = y[i] * (g[i] - dot)
+            skipped = row * width * size
+            dot = row_dot((g + skipped, y + skipped), width, ())
+            row_slope((g + skipped, y + skipped, dx + skipped), width, dot)
 
     @block(f"log_softmax_grad.{real}")
     def log_softmax_grad(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
         g, y, dx, width = at(packed[0]), at(packed[1]), at(packed[2]), packed[3]
         for i in range(start * width, stop * width):
-            dx[i] = exp(y[i])
+            dx[i] = exp_of_any(y[i])
         for row in range(start, stop):
             first = row * width
-            total = row_sum(g, first, first + width)
+            total = sum_row(packed[0], row, width)
             for i in range(first, first + width):
                 dx[i] = g[i] - dx[i] * total
 
@@ -140,7 +183,7 @@ def _make_softmax_blocks(real: str) -> dict[str, Block]:
 
 def _make_cross_entropy_blocks(real: str) -> dict[str, Block]:
     at = POINTER_TO[real]
-    shift_rows, exp_in_place, row_sum = _make_helpers(real)
+    _, _, shift_rows, exp_in_place, sum_row = _make_helpers(real)
     log = scalar_functions(real)["log"]
     zero: Any = np.dtype(real).type(0.0)
     one: Any = np.dtype(real).type(1.0)
@@ -148,15 +191,14 @@ def _make_cross_entropy_blocks(real: str) -> dict[str, Block]:
     @block(f"cross_entropy_labels.{real}")
     def labels(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
-        x, t = at(packed[0]), int64_at(packed[1])
-        losses, p, width = at(packed[2]), at(packed[3]), packed[4]
-        shift_rows(x, p, start, stop, width)
+        t, losses, p, width = int64_at(packed[1]), at(packed[2]), at(packed[3]), packed[4]
+        shift_rows(packed[0], packed[3], start, stop, width)
         for row in range(start, stop):
             losses[row] = p[row * width + t[row]]
-        exp_in_place(p, start * width, stop * width)
+        exp_in_place(packed[3], start * width, stop * width)
         for row in range(start, stop):
             first = row * width
-            total = row_sum(p, first, first + width)
+            total = sum_row(packed[3], row, width)
             losses[row] = log(total) - losses[row]
             scale = one / total
             for i in range(first, first + width):
@@ -165,9 +207,8 @@ def _make_cross_entropy_blocks(real: str) -> dict[str, Block]:
     @block(f"cross_entropy_probabilities.{real}")
     def probabilities(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
-        x, t = at(packed[0]), at(packed[1])
-        losses, p, width = at(packed[2]), at(packed[3]), packed[4]
-        shift_rows(x, p, start, stop, width)
+        t, losses, p, width = at(packed[1]), at(packed[2]), at(packed[3]), packed[4]
+        shift_rows(packed[0], packed[3], start, stop, width)
         for row in range(start, stop):
             chosen = zero
             for i in range(row * width, (row + 1) * width):
@@ -175,11 +216,11 @@ def _make_cross_entropy_blocks(real: str) -> dict[str, Block]:
                 if t[i] != zero:
                     chosen += t[i] * p[i]
             losses[row] = chosen
-        exp_in_place(p, start * width, stop * width)
+        exp_in_place(packed[3], start * width, stop * width)
         for row in range(start, stop):
             first = row * width
-            total = row_sum(p, first, first + width)
-            losses[row] = row_sum(t, first, first + width) * log(total) - losses[row]
+            total = sum_row(packed[3], row, width)
+            losses[row] = sum_row(packed[1], row, width) * log(total) - losses[row]
             scale = one / total
             for i in range(first, first + width):
                 p[i] *= scale
@@ -204,7 +245,7 @@ def _make_cross_entropy_blocks(real: str) -> dict[str, Block]:
         for row in range(start, stop):
             first = row * width
             scale = g[row]
-            total = row_sum(t, first, first + width)
+            total = sum_row(packed[2], row, width)
             for i in range(first, first + width):
                 dx[i] = scale * (p[i] * total - t[i])
 
@@ -223,13 +264,11 @@ _BLOCKS = {
 }
 
 
-@kernel
 def _run2(address, chunker, launcher, chunk, height, width, a, b):  # type: ignore[no-untyped-def]
     record = pack((address_of(a), address_of(b), width))
     run_chunks(address, record, height, chunk, chunker, launcher)
 
 
-@kernel
 def _run3(  # type: ignore[no-untyped-def]
     address, chunker, launcher, chunk, height, width, a, b, c
 ):
@@ -237,7 +276,6 @@ def _run3(  # type: ignore[no-untyped-def]
     run_chunks(address, record, height, chunk, chunker, launcher)
 
 
-@kernel
 def _run4(  # type: ignore[no-untyped-def]
     address, chunker, launcher, chunk, height, width, a, b, c, d
 ):
@@ -246,7 +284,15 @@ def _run4(  # type: ignore[no-untyped-def]
 
 
 _RUN: dict[int, Any] = {2: _run2, 3: _run3, 4: _run4}
-_entries: dict[Any, tuple[int, int, int]] = {}
+_entries: dict[Any, tuple[Any, int, int, int]] = {}
+
+
+@functools.cache
+def _native_run(*kinds: str) -> Any:
+    """The compiled `_run2`, `_run3` or `_run4` for vectors of the named types."""
+    vectors = [numba.types.Array(numba.from_dtype(np.dtype(kind)), 1, "C") for kind in kinds]
+    integers = (numba.int64,) * 6
+    return native_entry(_RUN[len(kinds)], f"run.{'.'.join(kinds)}", *integers, *vectors)
 
 
 def run_rows(name: str, height: int, width: int, *arrays: Any) -> None:
@@ -254,12 +300,12 @@ def run_rows(name: str, height: int, width: int, *arrays: Any) -> None:
     dtype = arrays[0].dtype
     entry = _entries.get((name, dtype))
     if entry is None:
-        chosen = _BLOCKS[name, dtype]
-        entry = chosen.address, chunk_block.address, parallel_launcher.address
+        run = _native_run(*(array.dtype.name for array in arrays))
+        entry = run, _BLOCKS[name, dtype].address, chunk_block.address, parallel_launcher.address
         _entries[name, dtype] = entry
-    chunk = max(1, TILE // width)
+    run, address, chunker, launcher = entry
     flat = [array.reshape(-1) for array in arrays]
-    _RUN[len(arrays)](*entry, chunk, height, width, *flat)
+    run(address, chunker, launcher, max(1, TILE // width), height, width, *flat)
 
 
 @kernel

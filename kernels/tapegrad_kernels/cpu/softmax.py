@@ -21,6 +21,8 @@ from tapegrad_kernels.cpu._softmax_kernels import first_outside, run_rows
 
 Array = NDArray[Any]
 
+_REALS = frozenset((FLOAT32, FLOAT64))
+
 
 def _as_real(operation: str, x: ArrayLike, dtype: np.dtype[Any] | None = None) -> Array:
     """`x` as a C-contiguous float32 or float64 array: integers become float64."""
@@ -39,8 +41,29 @@ def _as_real(operation: str, x: ArrayLike, dtype: np.dtype[Any] | None = None) -
     return np.asarray(array, dtype, order="C")
 
 
+def _are_plain(arrays: tuple[Any, ...]) -> bool:
+    """Whether arrays can be used as they are: of one shape and type, C-contiguous."""
+    first = arrays[0]
+    if type(first) is not np.ndarray or first.dtype not in _REALS or first.ndim == 0:
+        return False
+    return all(
+        type(array) is np.ndarray
+        and array.flags.c_contiguous
+        and array.dtype == first.dtype
+        and array.shape == first.shape
+        for array in arrays
+    )
+
+
 def _along(operation: str, kernel: str, axis: int, *arrays: ArrayLike) -> Array:
     """Run a row kernel along any axis of arrays of one shape."""
+    if axis == -1 and _are_plain(arrays):
+        x: Any = arrays[0]
+        y = np.empty(x.shape, x.dtype)
+        if y.size:
+            width = x.shape[-1]
+            run_rows(kernel, y.size // width, width, *arrays, y)
+        return y
     first = np.asarray(arrays[0])
     if first.ndim == 0:
         raise ValueError(f"{operation}: got a 0-d array, expected at least one axis")
