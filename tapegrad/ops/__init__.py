@@ -12,9 +12,11 @@ module                   family
 ``_indexing``            indexing of every kind
 ``_cumulative``          running sums, differences
 ``_linear_algebra``      products of matrices
+``_convolution``         convolutions and their transposes
 ``_inspection``          shapes, comparisons as a whole
 ``_activation``          relu, sigmoid, softplus, gelu, erf, softmax
 ``_loss``                fused cross-entropies
+``_attention``           scaled dot-product attention
 ``_random``, ``_update``  draws and optimizer updates, which have no derivative
 =======================  =======================================================
 
@@ -61,6 +63,8 @@ from tapegrad.ops._arithmetic import (
     subtract,
     trunc,
 )
+from tapegrad.ops._attention import attention
+from tapegrad.ops._convolution import conv1d, conv1d_transpose, conv2d, conv2d_transpose
 from tapegrad.ops._cumulative import cumsum, diff
 from tapegrad.ops._exponential import (
     exp,
@@ -179,7 +183,29 @@ from tapegrad.ops._trigonometric import (
     tanh,
     tanh_grad,
 )
-from tapegrad.ops._update import adam_update, sgd_update
+from tapegrad.ops._update import (
+    adadelta_update,
+    adafactor_statistics,
+    adafactor_update,
+    adagrad_update,
+    adam_update,
+    adamax_update,
+    clip_by_global_norm_update,
+    clip_by_norm_update,
+    clip_by_value_update,
+    ema_update,
+    ftrl_update,
+    global_norm,
+    lamb_update,
+    lion_update,
+    muon_update,
+    nadam_update,
+    rmsprop_update,
+    scale_update,
+    sgd_update,
+    variable_norms,
+    weight_decay_update,
+)
 
 abs = absolute
 cast = astype
@@ -187,7 +213,12 @@ cast = astype
 __all__ = [
     "abs",
     "absolute",
+    "adadelta_update",
+    "adafactor_statistics",
+    "adafactor_update",
+    "adagrad_update",
     "adam_update",
+    "adamax_update",
     "add",
     "all",
     "any",
@@ -205,6 +236,7 @@ __all__ = [
     "astype",
     "atleast_1d",
     "atleast_2d",
+    "attention",
     "bitwise_and",
     "bitwise_or",
     "bitwise_xor",
@@ -213,7 +245,14 @@ __all__ = [
     "cbrt",
     "ceil",
     "clip",
+    "clip_by_global_norm_update",
+    "clip_by_norm_update",
+    "clip_by_value_update",
     "concatenate",
+    "conv1d",
+    "conv1d_transpose",
+    "conv2d",
+    "conv2d_transpose",
     "copy_to",
     "cos",
     "cosh",
@@ -226,6 +265,7 @@ __all__ = [
     "diff",
     "divide",
     "dot",
+    "ema_update",
     "equal",
     "erf",
     "erf_grad",
@@ -241,9 +281,11 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "ftrl_update",
     "full_like",
     "gelu",
     "getitem",
+    "global_norm",
     "greater",
     "greater_equal",
     "hstack",
@@ -255,8 +297,10 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "lamb_update",
     "less",
     "less_equal",
+    "lion_update",
     "log",
     "log10",
     "log1p",
@@ -277,6 +321,8 @@ __all__ = [
     "minimum",
     "moveaxis",
     "multiply",
+    "muon_update",
+    "nadam_update",
     "ndim",
     "negative",
     "norm",
@@ -301,7 +347,9 @@ __all__ = [
     "repeat",
     "reshape",
     "rint",
+    "rmsprop_update",
     "roll",
+    "scale_update",
     "sgd_update",
     "shape",
     "sigmoid",
@@ -340,8 +388,10 @@ __all__ = [
     "triu",
     "trunc",
     "var",
+    "variable_norms",
     "vdot",
     "vstack",
+    "weight_decay_update",
     "where",
     "zeros_like",
 ]

@@ -11,6 +11,8 @@ module               subject
 ``optimizers``       in-place parameter updates
 ``random``           counter-based random numbers (Philox)
 ``gemm``             matrix products: gemm, dense, matmul
+``attention``        scaled dot-product attention and its gradients
+``convolution``      convolution and its gradients
 ``logsumexp``        logarithm of a sum of exponentials
 ``engine``           what automatic differentiation needs besides
 ``shaping``          shape, indexing, selection, ordering
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 from tapegrad_kernels.cpu import (
     activations,
+    convolution,
     elementwise,
     engine,
     optimizers,
@@ -33,6 +36,8 @@ from tapegrad_kernels.cpu import (
     vector_math,
 )
 from tapegrad_kernels.cpu.activations import *  # noqa: F403
+from tapegrad_kernels.cpu.attention import attention, attention_grad
+from tapegrad_kernels.cpu.convolution import *  # noqa: F403
 from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
 from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
@@ -53,7 +58,8 @@ from tapegrad_kernels.cpu.softmax import (
 )
 from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
-__all__: list[str] = ["dense", "gemm", "logsumexp", "matmul"]
+__all__: list[str] = ["attention", "attention_grad", "dense", "gemm", "logsumexp", "matmul"]
+__all__ += convolution.__all__
 __all__ += elementwise.__all__
 __all__ += engine.__all__
 __all__ += vector_math.__all__

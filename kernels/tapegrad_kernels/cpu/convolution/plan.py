@@ -1,0 +1,231 @@
+"""The choice of an algorithm, and of its blocks.
+
+Whatever is the same for all calls of one layer is computed once: a `Plan` holds
+the record of a call except for addresses.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tapegrad_kernels._compile.threads import most_threads
+from tapegrad_kernels.cpu.convolution import record as f
+from tapegrad_kernels.cpu.convolution.driver import PARTS_OF_THREAD, SERIAL_PRODUCTS
+from tapegrad_kernels.cpu.convolution.geometry import Window
+from tapegrad_kernels.cpu.gemm.microkernel import Tile, tile_for
+from tapegrad_kernels.cpu.gemm.table import table_address
+from tapegrad_kernels.cpu.simd import ITEM_SIZE
+
+ROW_BLOCK = 504
+"""Positions of a long row that are handled at a time: whole tiles of all heights."""
+PATCH_BYTES = 1 << 17
+"""Rows of an image that are handled at a time fill this much of the second cache."""
+GATHERED_ROWS = 56
+"""Positions whose windows are copied side by side at a time."""
+SUMMED_POSITIONS = 256
+"""Positions whose gradients are packed at a time for the gradient of the weights."""
+FEW_TILES = 12
+"""Tiles of rows up to which weights are read where they are."""
+LOW_TILE = 1.0
+"""What a tile costs for each element of depth beside its rows, in rows."""
+GATHER_COST = 4.0
+"""What copying an element costs, in multiplications by one vector."""
+SCATTER_COST = 5.0
+"""What reading and writing a tile of the result and calling costs, in elements of depth."""
+MOST_CUTS = 16
+"""Parts of a sum over positions, where the weights are too few to share."""
+
+
+class Plan(NamedTuple):
+    """What the calls of one layer share."""
+
+    record: np.ndarray
+    """The record, without addresses and the choice of parts."""
+    flipped: bool
+    """For input gradients: whether to correlate with flipped weights, rather than scatter."""
+    tasks: int
+    """Panels of weights to pack; 0 leaves them where they are."""
+    weights: int
+    """Elements of the weights."""
+    units: int
+    """Pieces that the work can be cut into."""
+    packed_bytes: int
+    part_bytes: int
+    parts: int
+    """Most parts that a call has."""
+    partial_bytes: int
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Memory for packed weights, all parts and partial sums."""
+        return self.packed_bytes + self.parts * self.part_bytes + self.partial_bytes
+
+
+def _align(count: int) -> int:
+    return -(-count // 64) * 64 + 64
+
+
+def _new_record(window: Window, dtype: str) -> np.ndarray:
+    record = np.zeros(f.LENGTH, np.int64)
+    record[f.TABLE] = table_address(dtype)
+    record[f.BATCH], record[f.HEIGHT], record[f.WIDTH], _ = window.x_shape
+    record[f.KERNEL_HEIGHT], record[f.KERNEL_WIDTH], record[f.DEPTH], _ = window.w_shape
+    record[f.STRIDE_Y], record[f.STRIDE_X] = window.strides
+    record[f.DILATION_Y], record[f.DILATION_X] = window.dilation
+    record[f.PAD_TOP], record[f.PAD_LEFT] = window.pads[0][0], window.pads[1][0]
+    record[f.OUT_HEIGHT], record[f.OUT_WIDTH] = window.y_shape[1:3]
+    record[f.COLUMNS] = window.y_shape[3] // window.groups
+    record[f.GROUPS] = window.groups
+    record[f.MERGED] = window.dilation[1] == 1 and window.groups == 1
+    record[f.WORK] = math.prod(window.y_shape) * math.prod(window.w_shape[:3])
+    width = int(record[f.OUT_WIDTH])
+    record[f.X_BLOCK] = width if width <= ROW_BLOCK else ROW_BLOCK
+    return record
+
+
+def _tiles(rows: int, tile: Tile) -> int:
+    return -(-rows // tile.rows)
+
+
+def _row_cost(width: int, tile: Tile) -> float:
+    """Cost of one position in a row of `width`, relative to that in full tiles.
+
+    A tile needs two vectors of B for each element of depth, however low it is.
+    """
+    tiles = _tiles(width, tile)
+    return (width + LOW_TILE * tiles) / width / (1 + LOW_TILE / tile.rows)
+
+
+def _correlation_plan(record: np.ndarray, dtype: str) -> Plan:
+    """Choose strips, blocks and workspaces; the record holds the sizes."""
+    tile, size = tile_for(dtype), ITEM_SIZE[dtype]
+    r = [int(value) for value in record]
+    window = r[f.KERNEL_HEIGHT] * r[f.KERNEL_WIDTH]
+    depth = window * r[f.DEPTH]
+    channels = r[f.DEPTH] * r[f.GROUPS]
+    positions = r[f.BATCH] * r[f.OUT_HEIGHT] * r[f.OUT_WIDTH]
+    in_place = _row_cost(r[f.X_BLOCK], tile)
+    panels = -(-r[f.COLUMNS] // tile.columns)
+    gathered = 1.0 + GATHER_COST / (panels * tile.columns)
+    record[f.GATHERED] = gathered < in_place
+    if record[f.GATHERED]:
+        record[f.STRIP] = GATHERED_ROWS
+        units, part_bytes = positions, GATHERED_ROWS * depth * size
+        tiles = _tiles(positions, tile)
+    else:
+        columns = (r[f.X_BLOCK] - 1) * r[f.STRIDE_X] + (r[f.KERNEL_WIDTH] - 1) * r[f.DILATION_X] + 1
+        row_bytes = columns * channels * size
+        span = (r[f.KERNEL_HEIGHT] - 1) * r[f.DILATION_Y] + 1
+        strip = max(1, (PATCH_BYTES // row_bytes - span) // r[f.STRIDE_Y] + 1)
+        strip = min(strip, r[f.OUT_HEIGHT])
+        record[f.STRIP] = strip
+        part_bytes = ((strip - 1) * r[f.STRIDE_Y] + span) * row_bytes
+        blocks = -(-r[f.OUT_WIDTH] // r[f.X_BLOCK])
+        units = r[f.BATCH] * r[f.OUT_HEIGHT] * blocks
+        tiles = units * _tiles(r[f.X_BLOCK], tile)
+    tasks = r[f.GROUPS] * panels
+    packed = tasks * depth * tile.columns * size
+    return Plan(
+        record,
+        flipped=True,
+        tasks=tasks,
+        weights=depth * r[f.COLUMNS] * r[f.GROUPS],
+        units=units,
+        packed_bytes=_align(packed),
+        part_bytes=_align(part_bytes),
+        parts=PARTS_OF_THREAD * most_threads(),
+        partial_bytes=0,
+    )._replace(tasks=0 if tiles <= FEW_TILES and r[f.COLUMNS] % tile.lanes == 0 else tasks)
+
+
+@functools.lru_cache(maxsize=512)
+def forward_plan(window: Window, dtype: str) -> Plan:
+    """The plan of `conv2d`."""
+    return _correlation_plan(_new_record(window, dtype), dtype)
+
+
+@functools.lru_cache(maxsize=512)
+def input_grad_plan(window: Window, dtype: str) -> Plan:
+    """The plan of `conv2d_input_grad`.
+
+    Correlation with flipped weights multiplies with the zeros beside the gradient's rows;
+    scattering reads and writes the result once for each place of the window.
+    """
+    tile, size = tile_for(dtype), ITEM_SIZE[dtype]
+    columns = window.y_shape[3] // window.groups
+    flipped = _row_cost(window.x_shape[2], tile) * window.x_shape[2] / max(window.y_shape[2], 1)
+    scattered = _row_cost(max(window.y_shape[2], 1), tile) * (1 + SCATTER_COST / columns)
+    record = _new_record(window, dtype)
+    if window.strides == (1, 1) and flipped <= scattered:
+        record[f.HEIGHT], record[f.WIDTH] = window.y_shape[1:3]
+        record[f.OUT_HEIGHT], record[f.OUT_WIDTH] = window.x_shape[1:3]
+        record[f.DEPTH], record[f.COLUMNS] = record[f.COLUMNS], record[f.DEPTH]
+        for axis, pad in ((0, f.PAD_TOP), (1, f.PAD_LEFT)):
+            reach = (window.w_shape[axis] - 1) * window.dilation[axis]
+            record[pad] = reach - window.pads[axis][0]
+        width = window.x_shape[2]
+        record[f.X_BLOCK] = width if width <= ROW_BLOCK else ROW_BLOCK
+        plan = _correlation_plan(record, dtype)
+        panels = -(-int(record[f.COLUMNS]) // tile.columns)
+        return plan._replace(tasks=window.groups * panels)  # flipping needs packing
+    panels = -(-int(record[f.DEPTH]) // tile.columns)
+    tasks = window.groups * panels
+    places = window.w_shape[0] * window.w_shape[1]
+    return Plan(
+        record,
+        flipped=False,
+        tasks=tasks,
+        weights=math.prod(window.w_shape),
+        units=window.x_shape[0] * tasks,
+        packed_bytes=_align(tasks * places * columns * tile.columns * size),
+        part_bytes=0,
+        parts=PARTS_OF_THREAD * most_threads(),
+        partial_bytes=0,
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def kernel_grad_plan(window: Window, dtype: str) -> Plan:
+    """The plan of `conv2d_kernel_grad`."""
+    tile, size = tile_for(dtype), ITEM_SIZE[dtype]
+    record = _new_record(window, dtype)
+    r = [int(value) for value in record]
+    merged = r[f.KERNEL_WIDTH] * r[f.DEPTH]
+    if record[f.MERGED] and window.reaches_outside:
+        # Rows of the window as one run need zeros around the image; one place at a time
+        # needs none, but its tiles are as high as there are channels.
+        tall = r[f.DEPTH] / _tiles(r[f.DEPTH], tile) >= 0.85 * merged / _tiles(merged, tile)
+        record[f.MERGED] = not tall
+        record[f.PADDED] = not tall
+    rows = merged if record[f.MERGED] else r[f.DEPTH]
+    runs = r[f.KERNEL_HEIGHT] * (1 if record[f.MERGED] else r[f.KERNEL_WIDTH])
+    tiles = runs * _tiles(rows, tile) * r[f.GROUPS] * -(-r[f.COLUMNS] // tile.columns)
+    block = r[f.X_BLOCK]
+    strip = 1
+    if block == r[f.OUT_WIDTH]:
+        strip = max(1, min(SUMMED_POSITIONS // max(block, 1), r[f.OUT_HEIGHT]))
+    record[f.STRIP] = strip
+    units = r[f.BATCH] * -(-r[f.OUT_HEIGHT] // strip) * -(-r[f.OUT_WIDTH] // max(block, 1))
+    cuts = min(units, MOST_CUTS) if tiles < MOST_CUTS and r[f.WORK] >= SERIAL_PRODUCTS else 1
+    record[f.REDUCTION_PARTS] = cuts
+    part_bytes = strip * block * tile.columns * size
+    if record[f.PADDED]:
+        height = (strip - 1) * r[f.STRIDE_Y] + (r[f.KERNEL_HEIGHT] - 1) * r[f.DILATION_Y] + 1
+        width = (block - 1) * r[f.STRIDE_X] + r[f.KERNEL_WIDTH]
+        part_bytes += height * width * r[f.DEPTH] * size
+    weights = math.prod(window.w_shape)
+    return Plan(
+        record,
+        flipped=False,
+        tasks=0,
+        weights=weights,
+        units=units,
+        packed_bytes=0,
+        part_bytes=_align(part_bytes),
+        parts=max(cuts, most_threads()),
+        partial_bytes=_align(cuts * weights * size) if cuts > 1 else 0,
+    )
