@@ -78,3 +78,79 @@ def test_wrong_arguments():
         cpu.sgd_update(p, p, None, 0.1, 0.9)
     with pytest.raises(ValueError, match="step is 0"):
         cpu.adam_update(p, p, p.copy(), p.copy(), 0.1, 0.9, 0.999, 1e-7, 0)
+
+
+def orthogonalized(x: np.ndarray, steps: int) -> np.ndarray:
+    """Return Newton and Schulz's iteration, as published."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    if x.shape[0] > x.shape[1]:
+        return orthogonalized(x.T, steps).T
+    x = x / (np.linalg.norm(x) + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_muon(dtype, nesterov):
+    tolerance = 100 * np.finfo(dtype).eps
+    shapes, offsets = ((7, 70), (40, 3), (0, 4)), (0, 496, 620)
+    p, m = vectors(2, 640, dtype)
+    generator = np.random.default_rng(1)
+    wide, momentum = p.astype(np.float64), m.astype(np.float64)
+    for _ in range(2):
+        g = generator.normal(size=640).astype(dtype)
+        cpu.muon_update(p, g, m, 0.1, 0.9, 0.5, offsets=offsets, shapes=shapes, nesterov=nesterov)
+        momentum = 0.9 * momentum + g
+        wide *= 1 - 0.1 * 0.5
+        direction = g + 0.9 * momentum if nesterov else momentum
+        for offset, (rows, columns) in zip(offsets[:2], shapes[:2], strict=True):
+            part = slice(offset, offset + rows * columns)
+            step = orthogonalized(direction[part].reshape(rows, columns), 5)
+            wide[part] -= 0.1 * 0.2 * np.sqrt(max(rows, columns)) * step.reshape(-1)
+    np.testing.assert_allclose(p, wide, tolerance, tolerance)
+    np.testing.assert_allclose(m, momentum, tolerance, tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adafactor(dtype):
+    tolerance = 40 * np.finfo(dtype).eps
+    shapes = ((30, 700), (5,), (2, 3, 4, 5), (), (0, 3))
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    offsets = tuple(np.cumsum([0, *sizes[:-1]]).tolist())
+    needed = 730 + 5 + 6 * 9 + 1
+    p = vectors(1, sum(sizes), dtype)[0]
+    s = np.zeros(needed, dtype)
+    wide = [w.reshape(n).astype(float) for w, n in zip(np.split(p, offsets[1:]), shapes)]
+    rows = [np.zeros(shape[:-1]) for shape in shapes]
+    columns = [np.zeros(shape[:-2] + shape[-1:]) for shape in shapes]
+    whole = [np.zeros(shape) for shape in shapes]
+    generator = np.random.default_rng(2)
+    for step in range(1, 4):
+        g = generator.normal(size=p.size).astype(dtype)
+        cpu.adafactor_update(
+            *(p, g, s, 0.7, -0.8, 1e-30, 1e-3, 0.9, step, 0.1), offsets=offsets, shapes=shapes
+        )
+        less = step**-0.8
+        for i, shape in enumerate(shapes[:4]):
+            gradient = g[offsets[i] : offsets[i] + sizes[i]].reshape(shape).astype(float)
+            square = gradient**2 + 1e-30
+            if len(shape) < 2:
+                whole[i] = v = (1 - less) * whole[i] + less * square
+            else:
+                rows[i] = (1 - less) * rows[i] + less * square.mean(-1)
+                columns[i] = (1 - less) * columns[i] + less * square.mean(-2)
+                share = rows[i] / rows[i].mean(-1, keepdims=True)
+                v = share[..., None] * columns[i][..., None, :]
+            u = gradient / np.sqrt(v)
+            u = u / max(1.0, np.sqrt((u * u).mean()) / 0.9)
+            wide[i] = wide[i] * (1 - 0.07)
+            level = max(1e-3, np.sqrt((wide[i] ** 2).mean()))
+            wide[i] = wide[i] - level * min(0.7, step**-0.5) * u
+    for i, shape in enumerate(shapes[:4]):
+        got = p[offsets[i] : offsets[i] + sizes[i]].reshape(shape)
+        np.testing.assert_allclose(got, wide[i], tolerance, tolerance)
+    np.testing.assert_allclose(s[:30], rows[0], tolerance)
+    np.testing.assert_allclose(s[30:730], columns[0], tolerance)

@@ -117,7 +117,7 @@ def shared(dtype: str) -> SimpleNamespace:
     return SimpleNamespace(
         **vars(built),
         **vars(losses.build(own, built)),
-        **vars(updates.build(own)),
+        **vars(updates.build(own, built)),
         **vars(philox.build_conversions(own)),
     )
 
