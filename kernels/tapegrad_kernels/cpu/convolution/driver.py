@@ -1,37 +1,45 @@
-"""Runs the parts of a call, on one thread or on all."""
+"""The native side of a call: completes its record, and runs its parts on one thread or on all."""
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
 
-from tapegrad_kernels._compile import Block, kernel
+from tapegrad_kernels._compile import kernel, native_entry
 from tapegrad_kernels._compile.launch import parallel_launcher
 from tapegrad_kernels._compile.pointers import address_of, call_block, int64_at, num_threads, pack
 from tapegrad_kernels.cpu.convolution import record as f
-from tapegrad_kernels.cpu.convolution.correlation import correlation_parts
-from tapegrad_kernels.cpu.convolution.kernel_grad import (
-    add_partials,
-    kernel_grad_parts,
-    window_tiles,
-)
-from tapegrad_kernels.cpu.convolution.packing import (
-    pack_flipped,
-    pack_forward,
-    pack_scatter,
-    panels_of,
-)
-from tapegrad_kernels.cpu.convolution.scatter import scatter_parts
+from tapegrad_kernels.cpu.convolution.kernel_grad import add_partials, window_tiles
+from tapegrad_kernels.cpu.convolution.packing import panels_of
 from tapegrad_kernels.cpu.gemm.table import TILE_COLUMNS
 
 SERIAL_PRODUCTS = 1_000_000
 """Multiplications below which one thread is faster than a parallel region."""
 SERIAL_PACKING = 100_000
-"""Weights below which one thread packs faster."""
+"""Bytes of packed weights below which one thread packs faster."""
 PARTS_OF_THREAD = 2
 """Parts for each thread: two let a thread that started early do more."""
+
+
+@kernel(inline=True)
+def _complete(template, source, weights, target, bias, flags, workspace):  # type: ignore[no-untyped-def]
+    """Copy the plan's record into the workspace and add what belongs to the call."""
+    r = int64_at(workspace)
+    for i in range(f.LENGTH):
+        r[i] = template[i]
+    r[f.SOURCE] = address_of(source)
+    r[f.WEIGHTS] = address_of(weights)
+    r[f.TARGET] = address_of(target)
+    r[f.BIAS] = address_of(bias)
+    r[f.FLAGS] = flags
+    place = workspace + f.HEADER_BYTES
+    r[f.PACKED] = place if r[f.PACKER] != 0 else 0
+    r[f.WORKSPACE] = place + r[f.PACKED_BYTES]
+    return r
 
 
 @kernel(inline=True)
@@ -42,35 +50,31 @@ def _launch(launcher, address, record, parts):  # type: ignore[no-untyped-def]
         call_block(launcher, pack((address, record, parts)), 0, 1)
 
 
-@kernel
-def _run_images(record, packer, tasks, weights, address, units, launcher):  # type: ignore[no-untyped-def]
-    """Pack the weights, then run a block whose units may be cut anywhere."""
-    where = address_of(record)
-    r = int64_at(where)
+def _convolve(template, source, weights, target, bias, flags, workspace):  # type: ignore[no-untyped-def]
+    """Pack the weights, then compute images whose parts may be cut anywhere."""
+    r = _complete(template, source, weights, target, bias, flags, workspace)
     threads = num_threads()
-    if packer != 0:
-        if weights < SERIAL_PACKING or threads == 1:
-            call_block(packer, where, 0, tasks)
+    if r[f.PACKER] != 0:
+        if r[f.PACKED_BYTES] < SERIAL_PACKING or threads == 1:
+            call_block(r[f.PACKER], workspace, 0, r[f.TASKS])
         else:
-            call_block(launcher, pack((packer, where, tasks)), 0, 1)
+            _launch(r[f.LAUNCHER], r[f.PACKER], workspace, r[f.TASKS])
     serial = r[f.WORK] < SERIAL_PRODUCTS or threads == 1
-    parts = 1 if serial else min(units, PARTS_OF_THREAD * threads)
+    parts = 1 if serial else min(r[f.UNITS], PARTS_OF_THREAD * threads)
     r[f.PARTS] = parts
-    _launch(launcher, address, where, parts)
+    _launch(r[f.LAUNCHER], r[f.RUNNER], workspace, parts)
 
 
-@kernel
-def _run_kernel_grad(record, address, launcher):  # type: ignore[no-untyped-def]
+def _sum_kernel_grad(template, source, weights, target, bias, flags, workspace):  # type: ignore[no-untyped-def]
     """Choose a grid of row and column parts that shares the work evenly, and run it."""
-    where = address_of(record)
-    r = int64_at(where)
+    r = _complete(template, source, weights, target, bias, flags, workspace)
     threads = num_threads()
     cuts = r[f.REDUCTION_PARTS]
     row_parts, column_parts = 1, 1
-    if r[f.WORK] < SERIAL_PRODUCTS or threads == 1:
+    if r[f.WORK] < SERIAL_PRODUCTS:
         threads = 1
     if cuts == 1 and threads > 1:
-        runs, _, run_tiles = window_tiles(where)
+        runs, _, run_tiles = window_tiles(workspace)
         tiles = runs * run_tiles
         panels = r[f.GROUPS] * panels_of(r[f.COLUMNS], int64_at(r[f.TABLE])[TILE_COLUMNS])
         least = np.inf
@@ -84,52 +88,47 @@ def _run_kernel_grad(record, address, launcher):  # type: ignore[no-untyped-def]
                 row_parts, column_parts = rows, columns
     r[f.ROW_PARTS], r[f.COLUMN_PARTS] = row_parts, column_parts
     parts = row_parts * column_parts * cuts
+    r[f.PARTIALS] = r[f.WORKSPACE] + r[f.WORKSPACE_BYTES] * parts
     if threads == 1:
-        call_block(address, where, 0, parts)
+        call_block(r[f.RUNNER], workspace, 0, parts)
     else:
-        _launch(launcher, address, where, parts)
+        _launch(r[f.LAUNCHER], r[f.RUNNER], workspace, parts)
     if cuts > 1:
-        add_partials(where)
+        add_partials(workspace)
 
 
-class _Addresses(NamedTuple):
-    correlation: int
-    scatter: int
-    kernel_grad: int
-    pack_forward: int
-    pack_flipped: int
-    pack_scatter: int
-    launcher: int
+Call = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], None]
+
+
+class Entries(NamedTuple):
+    """What the Python side calls for one dtype."""
+
+    convolve: Call
+    sum_kernel_grad: Call
+    no_bias: np.ndarray
 
 
 @functools.cache
-def _addresses() -> _Addresses:
-    blocks: list[Block] = [
-        correlation_parts,
-        scatter_parts,
-        kernel_grad_parts,
-        pack_forward,
-        pack_flipped,
-        pack_scatter,
-        parallel_launcher,
-    ]
-    return _Addresses(*(each.address for each in blocks))
+def entries_for(dtype: str) -> Entries:
+    """The entries of float32 or float64; the first use compiles or loads them."""
+    element = types.float32 if dtype == "float32" else types.float64
+    images = types.Array(element, 4, "C")
+    arguments: tuple[Any, ...] = (
+        types.Array(types.int64, 1, "C"),
+        images,
+        images,
+        images,
+        types.Array(element, 1, "C"),
+        types.int64,
+        types.int64,
+    )
+    return Entries(
+        native_entry(_convolve, f"convolve.{dtype}", *arguments),
+        native_entry(_sum_kernel_grad, f"sum_kernel_grad.{dtype}", *arguments),
+        np.zeros(0, dtype),
+    )
 
 
-def run_correlation(record: np.ndarray, tasks: int, weights: int, units: int, flip: bool) -> None:
-    """Forward pass, or input gradient of stride 1 if `flip`; no tasks: the weights stay put."""
-    a = _addresses()
-    packer = (a.pack_flipped if flip else a.pack_forward) if tasks else 0
-    _run_images(record, packer, tasks, weights, a.correlation, units, a.launcher)
-
-
-def run_scatter(record: np.ndarray, tasks: int, weights: int, units: int) -> None:
-    """Input gradient of any stride."""
-    a = _addresses()
-    _run_images(record, a.pack_scatter, tasks, weights, a.scatter, units, a.launcher)
-
-
-def run_kernel_grad(record: np.ndarray) -> None:
-    """Gradient of the weights."""
-    a = _addresses()
-    _run_kernel_grad(record, a.kernel_grad, a.launcher)
+def launcher_address() -> int:
+    """Address of the block that runs parts on all threads."""
+    return parallel_launcher.address

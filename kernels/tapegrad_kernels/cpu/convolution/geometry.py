@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 from tapegrad_kernels.cpu._window import Pads, pair, window_2d
@@ -84,14 +83,3 @@ def make_window(
     )
     y_shape = (x_shape[0], height, width, filters)
     return Window(x_shape, w_shape, y_shape, strides, pads, dilation, int(groups))
-
-
-_cached_window = functools.lru_cache(maxsize=512)(make_window)
-
-
-def window_of(operation: str, *arguments: Any) -> Window:
-    """As `make_window`, which is remembered for arguments that have a hash."""
-    try:
-        return _cached_window(operation, *arguments)
-    except TypeError:  # lists
-        return make_window(operation, *arguments)

@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike
 
 from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._memory import borrow, give_back
-from tapegrad_kernels.cpu.convolution import driver
-from tapegrad_kernels.cpu.convolution import record as f
-from tapegrad_kernels.cpu.convolution.geometry import Window, window_of
+from tapegrad_kernels.cpu.convolution.geometry import Window
 from tapegrad_kernels.cpu.convolution.plan import (
     Plan,
     forward_plan,
@@ -23,26 +21,37 @@ from tapegrad_kernels.cpu.gemm.microkernel import BIAS, RELU
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_ACTIVATIONS = (None, "linear", "relu", "tanh", "sigmoid")
+_ACTIVATIONS = frozenset({None, "linear", "relu", "tanh", "sigmoid"})
 _NAMES = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
 
+_ndarray = np.ndarray
+_empty = np.empty
 
-def _as_operands(operation: str, *named: tuple[str, ArrayLike]) -> list[Array]:
-    """C-contiguous, aligned arrays of one floating dtype."""
-    arrays = [(name, np.asarray(array)) for name, array in named]
-    first_name, first = arrays[0]
-    for name, array in arrays:
+
+def _as_operands(
+    operation: str, name: str, first: Any, other_name: str, other: Any
+) -> tuple[Array, Array, str]:
+    """Two C-contiguous, aligned arrays of one floating dtype, and its name."""
+    if type(first) is _ndarray and type(other) is _ndarray and first.dtype is other.dtype:
+        flags, others = first.flags, other.flags
+        dtype = _NAMES.get(first.dtype)
+        contiguous = flags.c_contiguous and others.c_contiguous
+        if dtype is not None and contiguous and flags.aligned and others.aligned:
+            return first, other, dtype
+    first, other = np.asarray(first), np.asarray(other)
+    for label, array in ((name, first), (other_name, other)):
         if array.dtype not in _NAMES:
             raise TypeError(
-                f"{operation}: {name} has the dtype {array.dtype}; it must be float32 or float64 "
-                f"(convert with {name}.astype)"
+                f"{operation}: {label} has the dtype {array.dtype}; it must be float32 or float64 "
+                f"(convert with {label}.astype)"
             )
-        if array.dtype != first.dtype:
-            raise TypeError(
-                f"{operation}: {name} has the dtype {array.dtype} and {first_name} "
-                f"{first.dtype}; they must be the same (convert with {name}.astype)"
-            )
-    return [np.require(array, requirements=["C", "A"]) for _, array in arrays]
+    if first.dtype != other.dtype:
+        raise TypeError(
+            f"{operation}: {other_name} has the dtype {other.dtype} and {name} {first.dtype}; "
+            f"they must be the same (convert with {other_name}.astype)"
+        )
+    first, other = (np.require(array, requirements=["C", "A"]) for array in (first, other))
+    return first, other, _NAMES[first.dtype]
 
 
 def _check_shape(operation: str, name: str, shape: tuple[int, ...], expected: Any) -> None:
@@ -53,19 +62,12 @@ def _check_shape(operation: str, name: str, shape: tuple[int, ...], expected: An
         )
 
 
-def _run(plan: Plan, call: Any, source: Array, weights: Array, target: Array, **more: int) -> None:
-    record = plan.record.copy()
-    record[f.SOURCE] = source.ctypes.data
-    record[f.WEIGHTS] = weights.ctypes.data
-    record[f.TARGET] = target.ctypes.data
-    record[f.FLAGS], record[f.BIAS] = more.get("flags", 0), more.get("bias", 0)
+def _run(
+    plan: Plan, source: Array, weights: Array, target: Array, bias: Array | None, flags: int
+) -> None:
     loan = borrow(plan.workspace_bytes)
-    place = loan[0]
-    record[f.PACKED] = place if plan.tasks else 0
-    record[f.WORKSPACE] = place = place + plan.packed_bytes
-    record[f.WORKSPACE_BYTES] = plan.part_bytes
-    record[f.PARTIALS] = place + plan.parts * plan.part_bytes
-    call(record)
+    row = plan.no_bias if bias is None else bias
+    plan.call(plan.record, source, weights, target, row, flags, loan[0])
     give_back(loan)
 
 
@@ -165,60 +167,49 @@ def _conv2d(
     bias: ArrayLike | None,
     activation: str | None,
 ) -> Array:
-    x, w = _as_operands(operation, ("x", x), ("w", w))
-    window = window_of(operation, x.shape, w.shape, strides, padding, dilation, groups)
+    images, filters, dtype = _as_operands(operation, "x", x, "w", w)
+    window, plan = forward_plan(
+        dtype, operation, images.shape, filters.shape, strides, padding, dilation, groups
+    )
     if activation not in _ACTIVATIONS:
         raise ValueError(
             f"{operation}: activation is {activation!r}; it must be None, 'linear', 'relu', "
             "'tanh' or 'sigmoid'"
         )
+    row = None
+    flags = RELU if activation == "relu" else 0
     if bias is not None:
-        bias = np.asarray(bias)
-        _check_shape(operation, "bias", bias.shape, (w.shape[3],))
-        _, bias = _as_operands(operation, ("x", x), ("bias", bias))
-    y = _target(operation, out, window.y_shape, x.dtype, x, w)
-    if y.size:
-        _convolve(window, x, w, y, bias, activation)
-    return y if out is None else _deliver(y, out)
-
-
-def _convolve(
-    window: Window, x: Array, w: Array, y: Array, bias: Array | None, activation: str | None
-) -> None:
-    if window.is_product:
-        gemm(
-            x.reshape(-1, x.shape[3]), w[0, 0], y.reshape(-1, y.shape[3]),
-            bias=bias, activation=activation,
-        )  # fmt: skip
-        return
-    flags = (BIAS if bias is not None else 0) | (RELU if activation == "relu" else 0)
-    plan = forward_plan(window, _NAMES[x.dtype])
-    _run(
-        plan,
-        lambda record: driver.run_correlation(
-            record, plan.tasks, plan.weights, plan.units, flip=False
-        ),
-        x, w, y, flags=flags, bias=0 if bias is None else bias.ctypes.data,
-    )  # fmt: skip
-    if activation in ("tanh", "sigmoid"):
+        _, row, _ = _as_operands(operation, "x", images, "bias", bias)
+        _check_shape(operation, "bias", row.shape, filters.shape[3:])
+        flags |= BIAS
+    if out is None:
+        y = _empty(window.y_shape, images.dtype)
+    else:
+        y = _target(operation, out, window, images, filters)
+    if plan is not None:
+        _run(plan, images, filters, y, row, flags)
+    elif y.size:
+        rows, pixels = y.reshape(-1, y.shape[3]), images.reshape(-1, images.shape[3])
+        gemm(pixels, filters[0, 0], rows, bias=row, activation=activation)
+    if plan is not None and (activation == "tanh" or activation == "sigmoid"):
         from tapegrad_kernels.cpu import activations, vector_math
 
         y[...] = vector_math.tanh(y) if activation == "tanh" else activations.sigmoid(y)
+    return y if out is None else _deliver(y, out)
 
 
-def _target(operation: str, out: Any, shape: Any, dtype: Any, *operands: Array) -> Array:
+def _target(operation: str, out: Any, window: Window, x: Array, w: Array) -> Array:
     """An array to compute into: `out` itself where that is safe."""
-    if out is None:
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray) or out.shape != tuple(shape) or out.dtype != dtype:
+    shape = window.y_shape
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != x.dtype:
         raise ValueError(
-            f"{operation}: out must be an array of shape {tuple(shape)} and dtype {dtype}, got "
+            f"{operation}: out must be an array of shape {shape} and dtype {x.dtype}, got "
             f"{getattr(out, 'shape', type(out).__name__)} and {getattr(out, 'dtype', 'no dtype')}"
         )
     if not out.flags.writeable:
         raise ValueError(f"{operation}: out is read-only")
-    free = not any(np.may_share_memory(out, operand) for operand in operands)
-    return out if free and out.flags.c_contiguous and out.flags.aligned else np.empty(shape, dtype)
+    free = not np.may_share_memory(out, x) and not np.may_share_memory(out, w)
+    return out if free and out.flags.c_contiguous and out.flags.aligned else np.empty_like(out)
 
 
 def _deliver(result: Array, out: Array) -> Array:
@@ -270,24 +261,21 @@ def conv2d_input_grad(
            [1., 2., 1.]])
     """
     operation = "conv2d_input_grad"
-    dy, w = _as_operands(operation, ("dy", dy), ("w", w))
-    shape = tuple(map(int, x_shape))
-    window = window_of(operation, shape, w.shape, strides, padding, dilation, groups)
-    _check_shape(operation, "dy", dy.shape, window.y_shape)
-    dx = np.empty(shape, dy.dtype)
-    if dx.size == 0:
-        return dx
-    if dy.size == 0:
+    gradient, filters, dtype = _as_operands(operation, "dy", dy, "w", w)
+    shape = x_shape if type(x_shape) is tuple else tuple(map(int, x_shape))
+    window, plan = input_grad_plan(
+        dtype, operation, shape, filters.shape, strides, padding, dilation, groups
+    )
+    if gradient.shape != window.y_shape:
+        _check_shape(operation, "dy", gradient.shape, window.y_shape)
+    dx = _empty(shape, gradient.dtype)
+    if plan is not None:
+        _run(plan, gradient, filters, dx, None, 0)
+    elif gradient.size == 0:
         dx[...] = 0
-    elif window.is_product:
-        gemm(dy.reshape(-1, dy.shape[3]), w[0, 0], dx.reshape(-1, shape[3]), transpose_b=True)
     else:
-        plan = input_grad_plan(window, _NAMES[dy.dtype])
-        sizes = (plan.tasks, plan.weights, plan.units)
-        if plan.flipped:
-            _run(plan, lambda record: driver.run_correlation(record, *sizes, flip=True), dy, w, dx)
-        else:
-            _run(plan, lambda record: driver.run_scatter(record, *sizes), dy, w, dx)
+        rows = dx.reshape(-1, shape[3])
+        gemm(gradient.reshape(-1, gradient.shape[3]), filters[0, 0], rows, transpose_b=True)
     return dx
 
 
@@ -333,18 +321,21 @@ def conv2d_kernel_grad(
            [20., 24.]])
     """
     operation = "conv2d_kernel_grad"
-    x, dy = _as_operands(operation, ("x", x), ("dy", dy))
-    shape = tuple(map(int, w_shape))
-    window = window_of(operation, x.shape, shape, strides, padding, dilation, groups)
-    _check_shape(operation, "dy", dy.shape, window.y_shape)
-    dw = np.empty(shape, x.dtype)
-    if dy.size == 0 or x.size == 0:
+    images, gradient, dtype = _as_operands(operation, "x", x, "dy", dy)
+    shape = w_shape if type(w_shape) is tuple else tuple(map(int, w_shape))
+    window, plan = kernel_grad_plan(
+        dtype, operation, images.shape, shape, strides, padding, dilation, groups
+    )
+    if gradient.shape != window.y_shape:
+        _check_shape(operation, "dy", gradient.shape, window.y_shape)
+    dw = _empty(shape, images.dtype)
+    if plan is not None:
+        _run(plan, images, gradient, dw, None, 0)
+    elif gradient.size == 0 or images.size == 0:
         dw[...] = 0
-    elif window.is_product:
-        gemm(x.reshape(-1, shape[2]), dy.reshape(-1, shape[3]), dw[0, 0], transpose_a=True)
     else:
-        plan = kernel_grad_plan(window, _NAMES[x.dtype])
-        _run(plan, driver.run_kernel_grad, x, dy, dw)
+        pixels = images.reshape(-1, shape[2])
+        gemm(pixels, gradient.reshape(-1, shape[3]), dw[0, 0], transpose_a=True)
     return dw
 
 

@@ -83,9 +83,9 @@ def conv1d(
     >>> cpu.conv1d(x, np.ones((2, 1, 1)), padding="causal")[0, :, 0]
     array([1., 3., 5.])
     """
-    x, w = np.asarray(x), np.asarray(w)
-    settings = _settings("conv1d", x.shape, w.shape, stride, padding, dilation, groups)
-    y = conv2d(x[:, None], w[None], bias=bias, activation=activation, **settings)
+    rows, filters = np.asarray(x), np.asarray(w)
+    settings = _settings("conv1d", rows.shape, filters.shape, stride, padding, dilation, groups)
+    y = conv2d(rows[:, None], filters[None], bias=bias, activation=activation, **settings)
     return y[:, 0]
 
 
@@ -108,12 +108,13 @@ def conv1d_input_grad(
     >>> cpu.conv1d_input_grad(np.ones((1, 2, 1)), np.ones((2, 1, 1)), (1, 3, 1))[0, :, 0]
     array([1., 2., 1.])
     """
-    dy, w = np.asarray(dy), np.asarray(w)
+    gradient, filters = np.asarray(dy), np.asarray(w)
     batch, *rest = x_shape
     settings = _settings(
-        "conv1d_input_grad", tuple(x_shape), w.shape, stride, padding, dilation, groups
+        "conv1d_input_grad", tuple(x_shape), filters.shape, stride, padding, dilation, groups
     )
-    return conv2d_input_grad(dy[:, None], w[None], (batch, 1, *rest), **settings)[:, 0]
+    dx = conv2d_input_grad(gradient[:, None], filters[None], (batch, 1, *rest), **settings)
+    return dx[:, 0]
 
 
 def conv1d_kernel_grad(
@@ -136,8 +137,8 @@ def conv1d_kernel_grad(
     >>> cpu.conv1d_kernel_grad(x, np.ones((1, 2, 1)), (2, 1, 1))[:, 0, 0]
     array([3., 5.])
     """
-    x, dy = np.asarray(x), np.asarray(dy)
+    rows, gradient = np.asarray(x), np.asarray(dy)
     settings = _settings(
-        "conv1d_kernel_grad", x.shape, tuple(w_shape), stride, padding, dilation, groups
+        "conv1d_kernel_grad", rows.shape, tuple(w_shape), stride, padding, dilation, groups
     )
-    return conv2d_kernel_grad(x[:, None], dy[:, None], (1, *w_shape), **settings)[0]
+    return conv2d_kernel_grad(rows[:, None], gradient[:, None], (1, *w_shape), **settings)[0]

@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tapegrad_kernels._compile import Block
 from tapegrad_kernels._compile.threads import most_threads
 from tapegrad_kernels.cpu.convolution import record as f
-from tapegrad_kernels.cpu.convolution.driver import PARTS_OF_THREAD, SERIAL_PRODUCTS
-from tapegrad_kernels.cpu.convolution.geometry import Window
+from tapegrad_kernels.cpu.convolution.correlation import correlation_parts
+from tapegrad_kernels.cpu.convolution.driver import (
+    PARTS_OF_THREAD,
+    SERIAL_PRODUCTS,
+    Call,
+    entries_for,
+    launcher_address,
+)
+from tapegrad_kernels.cpu.convolution.geometry import Shape, Window, make_window
+from tapegrad_kernels.cpu.convolution.kernel_grad import kernel_grad_parts
+from tapegrad_kernels.cpu.convolution.packing import pack_flipped, pack_forward, pack_scatter
+from tapegrad_kernels.cpu.convolution.scatter import scatter_parts
 from tapegrad_kernels.cpu.gemm.microkernel import Tile, tile_for
 from tapegrad_kernels.cpu.gemm.table import table_address
 from tapegrad_kernels.cpu.simd import ITEM_SIZE
 
 ROW_BLOCK = 504
 """Positions of a long row that are handled at a time: whole tiles of all heights."""
-PATCH_BYTES = 1 << 17
+PATCH_BYTES = 1 << 18
 """Rows of an image that are handled at a time fill this much of the second cache."""
 GATHERED_ROWS = 56
 """Positions whose windows are copied side by side at a time."""
@@ -43,26 +55,46 @@ MOST_CUTS = 16
 class Plan(NamedTuple):
     """What the calls of one layer share."""
 
+    window: Window
     record: np.ndarray
-    """The record, without addresses and the choice of parts."""
-    flipped: bool
-    """For input gradients: whether to correlate with flipped weights, rather than scatter."""
-    tasks: int
-    """Panels of weights to pack; 0 leaves them where they are."""
-    weights: int
-    """Elements of the weights."""
-    units: int
-    """Pieces that the work can be cut into."""
-    packed_bytes: int
-    part_bytes: int
-    parts: int
-    """Most parts that a call has."""
-    partial_bytes: int
+    """The record of a call, without what belongs to the call."""
+    call: Call
+    """The native entry that completes and runs it."""
+    no_bias: np.ndarray
+    workspace_bytes: int
+    """Memory for the record, packed weights, all parts and partial sums."""
 
-    @property
-    def workspace_bytes(self) -> int:
-        """Memory for packed weights, all parts and partial sums."""
-        return self.packed_bytes + self.parts * self.part_bytes + self.partial_bytes
+
+def _finish(
+    window: Window,
+    dtype: str,
+    record: np.ndarray,
+    *,
+    runner: Block,
+    packer: Block | None = None,
+    tasks: int = 0,
+    packed_bytes: int = 0,
+    part_bytes: int,
+    parts: int,
+    partial_bytes: int = 0,
+) -> Plan:
+    """Write addresses and the division of the workspace into the record."""
+    entries = entries_for(dtype)
+    packed_bytes = _align(packed_bytes) if packer else 0
+    record[f.PACKER] = packer.address if packer else 0
+    record[f.TASKS] = tasks
+    record[f.PACKED_BYTES] = packed_bytes
+    record[f.RUNNER] = runner.address
+    record[f.LAUNCHER] = launcher_address()
+    record[f.WORKSPACE_BYTES] = part_bytes = _align(part_bytes)
+    record.flags.writeable = False
+    return Plan(
+        window,
+        record,
+        entries.sum_kernel_grad if runner is kernel_grad_parts else entries.convolve,
+        entries.no_bias,
+        f.HEADER_BYTES + packed_bytes + parts * part_bytes + partial_bytes,
+    )
 
 
 def _align(count: int) -> int:
@@ -96,60 +128,59 @@ def _row_cost(width: int, tile: Tile) -> float:
 
     A tile needs two vectors of B for each element of depth, however low it is.
     """
-    tiles = _tiles(width, tile)
-    return (width + LOW_TILE * tiles) / width / (1 + LOW_TILE / tile.rows)
+    return (width + LOW_TILE * _tiles(width, tile)) / width / (1 + LOW_TILE / tile.rows)
 
 
-def _correlation_plan(record: np.ndarray, dtype: str) -> Plan:
+def _correlation_plan(
+    window: Window, record: np.ndarray, dtype: str, packer: Block, may_stay: bool
+) -> Plan:
     """Choose strips, blocks and workspaces; the record holds the sizes."""
     tile, size = tile_for(dtype), ITEM_SIZE[dtype]
     r = [int(value) for value in record]
-    window = r[f.KERNEL_HEIGHT] * r[f.KERNEL_WIDTH]
-    depth = window * r[f.DEPTH]
-    channels = r[f.DEPTH] * r[f.GROUPS]
+    span = (r[f.KERNEL_HEIGHT] - 1) * r[f.DILATION_Y] + 1
+    across = (r[f.KERNEL_WIDTH] - 1) * r[f.DILATION_X] + 1
+    depth = r[f.KERNEL_HEIGHT] * r[f.KERNEL_WIDTH] * r[f.DEPTH]
+    pixel = r[f.DEPTH] * r[f.GROUPS] * size
     positions = r[f.BATCH] * r[f.OUT_HEIGHT] * r[f.OUT_WIDTH]
-    in_place = _row_cost(r[f.X_BLOCK], tile)
     panels = -(-r[f.COLUMNS] // tile.columns)
+
+    row_bytes = ((r[f.X_BLOCK] - 1) * r[f.STRIDE_X] + across) * pixel
+    strip = max(1, (PATCH_BYTES // row_bytes - span) // r[f.STRIDE_Y] + 1)
+    strip = min(strip, r[f.OUT_HEIGHT])
+    in_place = _row_cost(r[f.X_BLOCK], tile)
     gathered = 1.0 + GATHER_COST / (panels * tile.columns)
-    record[f.GATHERED] = gathered < in_place
-    if record[f.GATHERED]:
-        record[f.STRIP] = GATHERED_ROWS
+    if gathered < in_place:
+        record[f.GATHERED], record[f.STRIP] = 1, GATHERED_ROWS
         units, part_bytes = positions, GATHERED_ROWS * depth * size
         tiles = _tiles(positions, tile)
     else:
-        columns = (r[f.X_BLOCK] - 1) * r[f.STRIDE_X] + (r[f.KERNEL_WIDTH] - 1) * r[f.DILATION_X] + 1
-        row_bytes = columns * channels * size
-        span = (r[f.KERNEL_HEIGHT] - 1) * r[f.DILATION_Y] + 1
-        strip = max(1, (PATCH_BYTES // row_bytes - span) // r[f.STRIDE_Y] + 1)
-        strip = min(strip, r[f.OUT_HEIGHT])
         record[f.STRIP] = strip
         part_bytes = ((strip - 1) * r[f.STRIDE_Y] + span) * row_bytes
         blocks = -(-r[f.OUT_WIDTH] // r[f.X_BLOCK])
         units = r[f.BATCH] * r[f.OUT_HEIGHT] * blocks
         tiles = units * _tiles(r[f.X_BLOCK], tile)
+    record[f.UNITS] = units
     tasks = r[f.GROUPS] * panels
-    packed = tasks * depth * tile.columns * size
-    return Plan(
+    stays = may_stay and tiles <= FEW_TILES and r[f.COLUMNS] % tile.lanes == 0
+    return _finish(
+        window,
+        dtype,
         record,
-        flipped=True,
+        runner=correlation_parts,
+        packer=None if stays else packer,
         tasks=tasks,
-        weights=depth * r[f.COLUMNS] * r[f.GROUPS],
-        units=units,
-        packed_bytes=_align(packed),
-        part_bytes=_align(part_bytes),
+        packed_bytes=tasks * depth * tile.columns * size,
+        part_bytes=part_bytes,
         parts=PARTS_OF_THREAD * most_threads(),
-        partial_bytes=0,
-    )._replace(tasks=0 if tiles <= FEW_TILES and r[f.COLUMNS] % tile.lanes == 0 else tasks)
+    )
 
 
-@functools.lru_cache(maxsize=512)
-def forward_plan(window: Window, dtype: str) -> Plan:
+def _forward(window: Window, dtype: str) -> Plan:
     """The plan of `conv2d`."""
-    return _correlation_plan(_new_record(window, dtype), dtype)
+    return _correlation_plan(window, _new_record(window, dtype), dtype, pack_forward, True)
 
 
-@functools.lru_cache(maxsize=512)
-def input_grad_plan(window: Window, dtype: str) -> Plan:
+def _input_grad(window: Window, dtype: str) -> Plan:
     """The plan of `conv2d_input_grad`.
 
     Correlation with flipped weights multiplies with the zeros beside the gradient's rows;
@@ -157,10 +188,8 @@ def input_grad_plan(window: Window, dtype: str) -> Plan:
     """
     tile, size = tile_for(dtype), ITEM_SIZE[dtype]
     columns = window.y_shape[3] // window.groups
-    flipped = _row_cost(window.x_shape[2], tile) * window.x_shape[2] / max(window.y_shape[2], 1)
-    scattered = _row_cost(max(window.y_shape[2], 1), tile) * (1 + SCATTER_COST / columns)
     record = _new_record(window, dtype)
-    if window.strides == (1, 1) and flipped <= scattered:
+    if window.strides == (1, 1):
         record[f.HEIGHT], record[f.WIDTH] = window.y_shape[1:3]
         record[f.OUT_HEIGHT], record[f.OUT_WIDTH] = window.x_shape[1:3]
         record[f.DEPTH], record[f.COLUMNS] = record[f.COLUMNS], record[f.DEPTH]
@@ -169,27 +198,29 @@ def input_grad_plan(window: Window, dtype: str) -> Plan:
             record[pad] = reach - window.pads[axis][0]
         width = window.x_shape[2]
         record[f.X_BLOCK] = width if width <= ROW_BLOCK else ROW_BLOCK
-        plan = _correlation_plan(record, dtype)
-        panels = -(-int(record[f.COLUMNS]) // tile.columns)
-        return plan._replace(tasks=window.groups * panels)  # flipping needs packing
+        flipped = _row_cost(width, tile) * width / window.y_shape[2]
+        scattered = _row_cost(window.y_shape[2], tile) * (1 + SCATTER_COST / columns)
+        if flipped <= scattered:
+            return _correlation_plan(window, record, dtype, pack_flipped, False)
+        record = _new_record(window, dtype)
     panels = -(-int(record[f.DEPTH]) // tile.columns)
     tasks = window.groups * panels
     places = window.w_shape[0] * window.w_shape[1]
-    return Plan(
+    record[f.UNITS] = window.x_shape[0] * tasks
+    return _finish(
+        window,
+        dtype,
         record,
-        flipped=False,
+        runner=scatter_parts,
+        packer=pack_scatter,
         tasks=tasks,
-        weights=math.prod(window.w_shape),
-        units=window.x_shape[0] * tasks,
-        packed_bytes=_align(tasks * places * columns * tile.columns * size),
+        packed_bytes=tasks * places * columns * tile.columns * size,
         part_bytes=0,
         parts=PARTS_OF_THREAD * most_threads(),
-        partial_bytes=0,
     )
 
 
-@functools.lru_cache(maxsize=512)
-def kernel_grad_plan(window: Window, dtype: str) -> Plan:
+def _kernel_grad(window: Window, dtype: str) -> Plan:
     """The plan of `conv2d_kernel_grad`."""
     tile, size = tile_for(dtype), ITEM_SIZE[dtype]
     record = _new_record(window, dtype)
@@ -207,9 +238,9 @@ def kernel_grad_plan(window: Window, dtype: str) -> Plan:
     block = r[f.X_BLOCK]
     strip = 1
     if block == r[f.OUT_WIDTH]:
-        strip = max(1, min(SUMMED_POSITIONS // max(block, 1), r[f.OUT_HEIGHT]))
+        strip = max(1, min(SUMMED_POSITIONS // block, r[f.OUT_HEIGHT]))
     record[f.STRIP] = strip
-    units = r[f.BATCH] * -(-r[f.OUT_HEIGHT] // strip) * -(-r[f.OUT_WIDTH] // max(block, 1))
+    units = r[f.BATCH] * -(-r[f.OUT_HEIGHT] // strip) * -(-r[f.OUT_WIDTH] // block)
     cuts = min(units, MOST_CUTS) if tiles < MOST_CUTS and r[f.WORK] >= SERIAL_PRODUCTS else 1
     record[f.REDUCTION_PARTS] = cuts
     part_bytes = strip * block * tile.columns * size
@@ -217,15 +248,49 @@ def kernel_grad_plan(window: Window, dtype: str) -> Plan:
         height = (strip - 1) * r[f.STRIDE_Y] + (r[f.KERNEL_HEIGHT] - 1) * r[f.DILATION_Y] + 1
         width = (block - 1) * r[f.STRIDE_X] + r[f.KERNEL_WIDTH]
         part_bytes += height * width * r[f.DEPTH] * size
-    weights = math.prod(window.w_shape)
-    return Plan(
+    return _finish(
+        window,
+        dtype,
         record,
-        flipped=False,
-        tasks=0,
-        weights=weights,
-        units=units,
-        packed_bytes=0,
-        part_bytes=_align(part_bytes),
+        runner=kernel_grad_parts,
+        part_bytes=part_bytes,
         parts=max(cuts, most_threads()),
-        partial_bytes=_align(cuts * weights * size) if cuts > 1 else 0,
+        partial_bytes=_align(cuts * math.prod(window.w_shape) * size) if cuts > 1 else 0,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _cached(
+    planner: Callable[[Window, str], Plan] | None, dtype: str, *arguments: Any
+) -> tuple[Window, Plan | None]:
+    window = make_window(*arguments)
+    empty = 0 in window.y_shape or 0 in window.x_shape
+    if window.is_product or empty or planner is None:
+        return window, None
+    return window, planner(window, dtype)
+
+
+def _plan(planner: Callable[[Window, str], Plan]) -> Callable[..., tuple[Window, Plan | None]]:
+    def plan(
+        dtype: str,
+        operation: str,
+        x_shape: Shape,
+        w_shape: Shape,
+        strides: Any,
+        padding: Any,
+        dilation: Any,
+        groups: int,
+    ) -> tuple[Window, Plan | None]:
+        """The window of a call and its plan; None where a product, or nothing, does it."""
+        sizes = (x_shape, w_shape, strides, padding, dilation, groups)
+        try:
+            return _cached(planner, dtype, operation, *sizes)
+        except TypeError:  # lists have no hash
+            return _cached.__wrapped__(planner, dtype, operation, *sizes)
+
+    return plan
+
+
+forward_plan = _plan(_forward)
+input_grad_plan = _plan(_input_grad)
+kernel_grad_plan = _plan(_kernel_grad)

@@ -42,6 +42,12 @@ NAMES = (
     "COLUMN_PARTS",
     "REDUCTION_PARTS",
     "PARTIALS",  # sums of reductions that are cut
+    "PACKER",  # address of the block that packs the weights; 0 leaves them where they are
+    "TASKS",  # panels to pack
+    "PACKED_BYTES",
+    "RUNNER",  # address of the block that computes the parts
+    "LAUNCHER",  # address of the block that runs parts on all threads
+    "UNITS",  # pieces that the work can be cut into
     "WORK",  # multiplications
     "X_BLOCK",  # positions of a row that are handled at a time
 )
@@ -80,7 +86,15 @@ NAMES = (
     COLUMN_PARTS,
     REDUCTION_PARTS,
     PARTIALS,
+    PACKER,
+    TASKS,
+    PACKED_BYTES,
+    RUNNER,
+    LAUNCHER,
+    UNITS,
     WORK,
     X_BLOCK,
 ) = range(len(NAMES))
 LENGTH = len(NAMES)
+HEADER_BYTES = 512
+"""Head of a call's workspace, where its record stands."""
