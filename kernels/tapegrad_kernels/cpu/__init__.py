@@ -13,6 +13,9 @@ module               subject
 ``gemm``             matrix products: gemm, dense, matmul
 ``attention``        scaled dot-product attention and its gradients
 ``convolution``      convolution and its gradients
+``depthwise``        depthwise convolution and its gradients
+``pooling``          largest and mean elements of windows
+``resampling``       enlarging images
 ``logsumexp``        logarithm of a sum of exponentials
 ``engine``           what automatic differentiation needs besides
 ``shaping``          shape, indexing, selection, ordering
@@ -27,24 +30,30 @@ from __future__ import annotations
 from tapegrad_kernels.cpu import (
     activations,
     convolution,
+    depthwise,
     elementwise,
     engine,
     optimizers,
+    pooling,
     random,
     reductions,
+    resampling,
     shaping,
     vector_math,
 )
 from tapegrad_kernels.cpu.activations import *  # noqa: F403
 from tapegrad_kernels.cpu.attention import attention, attention_grad
 from tapegrad_kernels.cpu.convolution import *  # noqa: F403
+from tapegrad_kernels.cpu.depthwise import *  # noqa: F403
 from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
 from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
 from tapegrad_kernels.cpu.logsumexp import logsumexp
 from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
+from tapegrad_kernels.cpu.pooling import *  # noqa: F403
 from tapegrad_kernels.cpu.random import *  # noqa: F403
 from tapegrad_kernels.cpu.reductions import *  # noqa: F403
+from tapegrad_kernels.cpu.resampling import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
 from tapegrad_kernels.cpu.softmax import (
     log_softmax,
@@ -60,6 +69,9 @@ from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
 __all__: list[str] = ["attention", "attention_grad", "dense", "gemm", "logsumexp", "matmul"]
 __all__ += convolution.__all__
+__all__ += depthwise.__all__
+__all__ += pooling.__all__
+__all__ += resampling.__all__
 __all__ += elementwise.__all__
 __all__ += engine.__all__
 __all__ += vector_math.__all__

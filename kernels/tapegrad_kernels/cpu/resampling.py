@@ -1,0 +1,209 @@
+"""Enlarging images, channels last, and the gradients of that.
+
+Interpolation is linear in the input, so the gradient is the transposed map, and
+the derivative of the one is the other.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from array import array
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tapegrad_kernels._compile import Block, block, on_warmup
+from tapegrad_kernels._compile.pointers import POINTER_TO, int64_at
+from tapegrad_kernels.cpu._window import pair
+from tapegrad_kernels.cpu.sliding.driver import UNIT, address, run_units, run_windows
+from tapegrad_kernels.cpu.sliding.images import as_images, real_dtype
+from tapegrad_kernels.cpu.sliding.plan import forward_plan, transposed_plan
+from tapegrad_kernels.cpu.sliding.strips import SUM
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+def _make_block(real: str) -> Block:
+    at = POINTER_TO[real]
+
+    @block(f"interpolate.{real}")
+    def interpolate(record, start, stop):  # type: ignore[no-untyped-def]
+        # Row o of the output is the sum of some rows of the input, each times a weight.
+        packed = int64_at(record)
+        x, y = packed[0], packed[1]
+        length, outputs, width, item = packed[2], packed[3], packed[4], packed[5]
+        starts, sources, weights = int64_at(packed[6]), int64_at(packed[7]), at(packed[8])
+        for row in range(start, stop):
+            image = row // outputs
+            o = row - image * outputs
+            target = at(y + row * width * item)
+            place = x + image * length * width * item
+            first, last = starts[o], starts[o + 1]
+            row0, weight0 = at(place + sources[first] * width * item), weights[first]
+            if last == first + 1:
+                for i in range(width):
+                    target[i] = weight0 * row0[i]
+            else:
+                row1, weight1 = at(place + sources[first + 1] * width * item), weights[first + 1]
+                for i in range(width):
+                    target[i] = weight0 * row0[i] + weight1 * row1[i]
+            for e in range(first + 2, last):
+                row1, weight1 = at(place + sources[e] * width * item), weights[e]
+                for i in range(width):
+                    target[i] += weight1 * row1[i]
+
+    return interpolate
+
+
+_BLOCKS = {real: _make_block(real) for real in ("float32", "float64")}
+
+
+@functools.lru_cache(maxsize=256)
+def _bilinear(length: int, factor: int, real: str, transposed: bool) -> tuple[Array, ...]:
+    """The sparse matrix of linear interpolation, as (starts of its rows, columns, weights).
+
+    Elements are squares with their value at the center; beyond the outermost centers the
+    value stays.
+    """
+    entries = []
+    for o in range(length * factor):
+        position = (o + 0.5) / factor - 0.5
+        low = math.floor(position)
+        share = position - low
+        for source, weight in ((low, 1 - share), (low + 1, share)):
+            if weight:
+                entries.append((o, min(max(source, 0), length - 1), weight))
+    if transposed:
+        entries = sorted((source, o, weight) for o, source, weight in entries)
+    rows = length if transposed else length * factor
+    starts = np.searchsorted([entry[0] for entry in entries], np.arange(rows + 1))
+    sources = np.array([entry[1] for entry in entries], np.int64)
+    return starts.astype(np.int64), sources, np.array([entry[2] for entry in entries], real)
+
+
+def _interpolate(x: Array, axis: int, factor: int, transposed: bool) -> Array:
+    """Apply the matrix, or its transpose, along an axis of a C-contiguous array."""
+    length = x.shape[axis]
+    outputs = length // factor if transposed else length * factor
+    y = np.empty((*x.shape[:axis], outputs, *x.shape[axis + 1 :]), x.dtype)
+    if not y.size:
+        return y
+    real = x.dtype.name
+    matrix = _bilinear(outputs if transposed else length, factor, real, transposed)
+    width = math.prod(x.shape[axis + 1 :])
+    record = array("q", (address(x), address(y), length, outputs, width, x.itemsize,
+                         *map(address, matrix)))  # fmt: skip
+    run_units(_BLOCKS[real], record, y.size // width, max(1, UNIT // width))
+    return y
+
+
+def _checked(operation: str, size: Any, interpolation: str) -> tuple[int, int]:
+    if interpolation not in ("nearest", "bilinear"):
+        raise ValueError(
+            f"{operation}: interpolation is {interpolation!r}; expected 'nearest' or 'bilinear'"
+        )
+    return pair(operation, "size", size)
+
+
+def upsample2d(x: ArrayLike, *, size: Any = (2, 2), interpolation: str = "nearest") -> Array:
+    """Images enlarged by whole factors.
+
+    Parameters
+    ----------
+    x : array_like, shape (images, height, width, channels)
+        float32 or float64; integers become float64. Any strides.
+    size : int or (int, int), default 2
+        Factors for height and width.
+    interpolation : {"nearest", "bilinear"}
+        Repeat each element, or interpolate between the centers of elements; beyond the
+        outermost centers the value stays.
+
+    Returns
+    -------
+    ndarray, shape (images, height * size[0], width * size[1], channels)
+
+    Raises
+    ------
+    ValueError
+        If there are not four axes, or an argument is none of these.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 4.0]).reshape(1, 1, 2, 1)
+    >>> upsample2d(x, size=(1, 2)).ravel()
+    array([0., 0., 4., 4.])
+    >>> upsample2d(x, size=(1, 2), interpolation="bilinear").ravel()
+    array([0., 1., 3., 4.])
+    """
+    name = "upsample2d"
+    rows, columns = _checked(name, size, interpolation)
+    images = as_images(name, "the input", x, real_dtype(name, x))
+    count, height, width, channels = images.shape
+    if interpolation == "bilinear":
+        tall = _interpolate(np.require(images, requirements="C"), 1, rows, False)
+        return _interpolate(tall, 2, columns, False)
+    y = np.empty((count, height * rows, width * columns, channels), images.dtype)
+    plans = (
+        transposed_plan(height * rows, height, rows, rows, 1, 0),
+        transposed_plan(width * columns, width, columns, columns, 1, 0),
+    )
+    run_windows(SUM, images, y, *plans, (rows, columns))
+    return y
+
+
+def upsample2d_grad(dy: ArrayLike, *, size: Any = (2, 2), interpolation: str = "nearest") -> Array:
+    """Gradient of `upsample2d` by its input, from that by its output.
+
+    Parameters
+    ----------
+    dy : array_like, shape (images, height * size[0], width * size[1], channels)
+        Gradient by the output.
+    size, interpolation
+        As given to `upsample2d`.
+
+    Returns
+    -------
+    ndarray, shape (images, height, width, channels)
+
+    Raises
+    ------
+    ValueError
+        If the shape of `dy` is no multiple of `size`.
+
+    Examples
+    --------
+    >>> upsample2d_grad(np.array([0.0, 0.0, 4.0, 4.0]).reshape(1, 1, 4, 1), size=(1, 2)).ravel()
+    array([0., 8.])
+    """
+    name = "upsample2d_grad"
+    rows, columns = _checked(name, size, interpolation)
+    gradient = as_images(name, "dy", dy, real_dtype(name, dy))
+    count, height, width, channels = gradient.shape
+    if height % rows or width % columns:
+        raise ValueError(
+            f"{name}: dy has shape {gradient.shape}, whose height and width are no multiples of "
+            f"size {(rows, columns)}"
+        )
+    if interpolation == "bilinear":
+        narrow = _interpolate(np.require(gradient, requirements="C"), 2, columns, True)
+        return _interpolate(narrow, 1, rows, True)
+    dx = np.empty((count, height // rows, width // columns, channels), gradient.dtype)
+    plans = (
+        forward_plan(height, height // rows, rows, rows, 1, 0),
+        forward_plan(width, width // columns, columns, columns, 1, 0),
+    )
+    run_windows(SUM, gradient, dx, *plans, (rows, columns))
+    return dx
+
+
+def _warm(real: str) -> None:
+    upsample2d(np.zeros((1, 2, 2, 1), real), size=2, interpolation="bilinear")
+
+
+for _real in ("float32", "float64"):
+    on_warmup(f"upsample2d {_real}")(lambda real=_real: _warm(real))
+
+__all__ = ["upsample2d", "upsample2d_grad"]
