@@ -17,6 +17,7 @@ module                   family
 ``_activation``          relu, sigmoid, softplus, gelu, erf, softmax
 ``_loss``                fused cross-entropies
 ``_attention``           scaled dot-product attention
+``_normalization``       batch, group, layer, RMS and unit normalization
 ``_random``, ``_update``  draws and optimizer updates, which have no derivative
 =======================  =======================================================
 
@@ -93,6 +94,15 @@ from tapegrad.ops._linear_algebra import (
     vdot,
 )
 from tapegrad.ops._loss import one_hot, sigmoid_cross_entropy, softmax_cross_entropy
+from tapegrad.ops._normalization import (
+    batch_norm,
+    batch_norm_inference,
+    group_norm,
+    layer_norm,
+    moving_average_update,
+    rms_norm,
+    unit_norm,
+)
 from tapegrad.ops._random import (
     random_bernoulli,
     random_normal,
@@ -237,6 +247,8 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "attention",
+    "batch_norm",
+    "batch_norm_inference",
     "bitwise_and",
     "bitwise_or",
     "bitwise_xor",
@@ -288,6 +300,7 @@ __all__ = [
     "global_norm",
     "greater",
     "greater_equal",
+    "group_norm",
     "hstack",
     "hypot",
     "identity",
@@ -298,6 +311,7 @@ __all__ = [
     "isinf",
     "isnan",
     "lamb_update",
+    "layer_norm",
     "less",
     "less_equal",
     "lion_update",
@@ -320,6 +334,7 @@ __all__ = [
     "min",
     "minimum",
     "moveaxis",
+    "moving_average_update",
     "multiply",
     "muon_update",
     "nadam_update",
@@ -347,6 +362,7 @@ __all__ = [
     "repeat",
     "reshape",
     "rint",
+    "rms_norm",
     "rmsprop_update",
     "roll",
     "scale_update",
@@ -387,6 +403,7 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
+    "unit_norm",
     "var",
     "variable_norms",
     "vdot",

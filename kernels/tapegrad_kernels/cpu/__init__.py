@@ -8,6 +8,7 @@ module               subject
 ``activations``      sigmoid, softplus, gelu, relu and all derivatives
 ``reductions``       sum, mean, prod, max, min
 ``softmax``          softmax, cross-entropies and their derivatives
+``normalization``    batch, group, layer, RMS and unit normalization
 ``optimizers``       in-place parameter updates
 ``random``           counter-based random numbers (Philox)
 ``gemm``             matrix products: gemm, dense, matmul
@@ -33,6 +34,7 @@ from tapegrad_kernels.cpu import (
     depthwise,
     elementwise,
     engine,
+    normalization,
     optimizers,
     pooling,
     random,
@@ -49,6 +51,7 @@ from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
 from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
 from tapegrad_kernels.cpu.logsumexp import logsumexp
+from tapegrad_kernels.cpu.normalization import *  # noqa: F403
 from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
 from tapegrad_kernels.cpu.pooling import *  # noqa: F403
 from tapegrad_kernels.cpu.random import *  # noqa: F403
@@ -87,6 +90,7 @@ __all__ += [
     "softmax_cross_entropy_grad",
     "softmax_grad",
 ]
+__all__ += normalization.__all__
 __all__ += optimizers.__all__
 __all__ += random.__all__
 __all__ += shaping.__all__

@@ -1,0 +1,248 @@
+"""Runs the column kernels over arrays whose last axis holds the channels."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+from tapegrad_kernels._compile import native_entry
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
+from tapegrad_kernels._compile.pointers import address_of, pack
+from tapegrad_kernels.cpu.normalization._arguments import Array
+from tapegrad_kernels.cpu.normalization._column_kernels import BLOCKS, TILE_ROWS
+
+TASK = 16_384
+"""Elements that a task handles; one thread is quicker up to there."""
+FULL_WIDTH = 64
+"""Columns that fill the registers of a vector loop."""
+MOST_WIDTH = 512
+"""Columns up to which rows are folded."""
+
+
+def _run(  # type: ignore[no-untyped-def]
+    sums_block,
+    middle_block,
+    last_block,
+    chunker,
+    launcher,
+    chunk,
+    samples,
+    height,
+    width,
+    tail,
+    task_rows,
+    tasks,
+    channels,
+    groups,
+    epsilon,
+    x,
+    y,
+    dy,
+    dx,
+    partial,
+    scratch,
+    coefficients,
+    mean,
+    variance,
+    gamma,
+    beta,
+    sums,
+):
+    record = pack(
+        (
+            address_of(x),
+            address_of(y),
+            address_of(dy),
+            address_of(dx),
+            address_of(partial),
+            address_of(scratch),
+            address_of(coefficients),
+            address_of(mean),
+            address_of(variance),
+            address_of(gamma),
+            address_of(beta),
+            address_of(sums),
+            height,
+            width,
+            tail,
+            task_rows,
+            tasks,
+            channels,
+            groups,
+            epsilon,
+        )
+    )
+    if sums_block:
+        run_chunks(sums_block, record, samples * tasks, chunk, chunker, launcher)
+    if middle_block:
+        run_chunks(middle_block, record, samples, chunk, chunker, launcher)
+    if last_block:
+        run_chunks(last_block, record, samples * tasks, chunk, chunker, launcher)
+
+
+@functools.cache
+def _entry(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    real = numba.types.Array(numba.from_dtype(dtype), 1, "C")
+    wide = numba.types.Array(numba.float64, 1, "C")
+    arguments = (numba.int64,) * 14 + (numba.float64,)
+    arguments += (real,) * 4 + (wide,) + (real,) * 6 + (wide,)
+    run = native_entry(_run, f"run.{dtype}", *arguments)
+    return run, chunk_block.address, parallel_launcher.address
+
+
+@functools.cache
+def _stages(dtype: np.dtype[Any], *names: str) -> tuple[int, ...]:
+    return tuple(BLOCKS[name, dtype].address if name else 0 for name in names)
+
+
+@functools.cache
+def _fold(channels: int) -> int:
+    """How many rows of so many channels make one row of the kernels."""
+    if channels >= MOST_WIDTH // 2:
+        return 1
+    count = FULL_WIDTH // math.gcd(channels, FULL_WIDTH)
+    return count if count * channels <= MOST_WIDTH else MOST_WIDTH // (2 * channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How an array is cut up.
+
+    Attributes
+    ----------
+    samples, channels, groups : int
+        Statistics are taken by sample and group of channels.
+    height, width, tail : int
+        Folded rows of a sample, their length, and columns that are left over.
+    task_rows, tasks : int
+        Folded rows of a task, and tasks of a sample.
+    """
+
+    samples: int
+    channels: int
+    groups: int
+    height: int
+    width: int
+    tail: int
+    task_rows: int
+    tasks: int
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """What the kernels are given of it, with the tasks that one thread takes at a time."""
+        chunk = max(1, TASK // max(1, self.height * self.width + self.tail))
+        rest = (self.height, self.width, self.tail, self.task_rows, self.tasks)
+        return (chunk, self.samples, *rest, self.channels, self.groups)
+
+
+@functools.lru_cache(maxsize=256)
+def layout_of(samples: int, rows: int, channels: int, groups: int) -> Layout:
+    """The layout of `samples` matrices of `rows` rows."""
+    fold = _fold(channels)
+    width = fold * channels
+    height = rows // fold
+    task_rows = max(1, TASK // (width * TILE_ROWS)) * TILE_ROWS
+    tasks = max(1, -(-height // task_rows))
+    tail = (rows - height * fold) * channels
+    return Layout(samples, channels, groups, height, width, tail, task_rows, tasks)
+
+
+def normalize(
+    x: Array, gamma: Array, beta: Array, layout: Layout, epsilon: float
+) -> tuple[Array, Array, Array]:
+    """The normalized array, and means and variances by sample and group."""
+    dtype = x.dtype
+    run, *launchers = _entry(dtype)
+    count, width = layout.samples, layout.width
+    y = np.empty(x.shape, dtype)
+    mean, variance = np.empty((2, count * layout.groups), dtype)
+    flat, result = x.reshape(-1), y.reshape(-1)
+    run(
+        *_stages(dtype, "moments", "statistics", "affine"),
+        *launchers,
+        *layout.numbers,
+        epsilon,
+        flat,
+        result,
+        flat,
+        result,
+        np.empty(2 * count * layout.tasks * width),
+        np.empty(3 * count * layout.tasks * width, dtype),
+        np.empty(4 * count * width, dtype),
+        mean,
+        variance,
+        gamma,
+        beta,
+        np.empty(3 * count * layout.channels),
+    )
+    return y, mean, variance
+
+
+def gradients(
+    dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, layout: Layout, epsilon: float
+) -> tuple[Array, Array]:
+    """Gradients by `x`, and by beta and gamma in two rows."""
+    dtype = x.dtype
+    run, *launchers = _entry(dtype)
+    count, width, channels = layout.samples, layout.width, layout.channels
+    dx = np.empty(x.shape, dtype)
+    flat, result = x.reshape(-1), dx.reshape(-1)
+    sums = np.empty(3 * count * channels)
+    run(
+        *_stages(dtype, "gradient_sums", "slopes", "gradient"),
+        *launchers,
+        *layout.numbers,
+        epsilon,
+        flat,
+        result,
+        dy.reshape(-1),
+        result,
+        np.empty(3 * count * layout.tasks * width),
+        np.empty(4 * count * layout.tasks * width, dtype),
+        np.empty(4 * count * width, dtype),
+        mean.reshape(-1),
+        variance.reshape(-1),
+        gamma,
+        gamma,
+        sums,
+    )
+    by_sample = sums.reshape(count, 3, channels)[:, :2]
+    total = by_sample[0] if count == 1 else by_sample.sum(axis=0)
+    return dx, total.astype(dtype)
+
+
+def column_sums(dy: Array, x: Array, mean: Array, layout: Layout) -> tuple[Array, Array]:
+    """For each channel the sums of `dy` and of ``dy * (x - mean)``, in float64."""
+    dtype = x.dtype
+    run, *launchers = _entry(dtype)
+    flat = x.reshape(-1)
+    partial = np.empty(3 * layout.tasks * layout.width)
+    scratch = np.empty(4 * layout.tasks * layout.width, dtype)
+    rest = (scratch, mean, mean, mean, mean, mean, partial)
+    stages = _stages(dtype, "gradient_sums", "", "")
+    arrays = (flat, flat, dy.reshape(-1), flat, partial, *rest)
+    run(*stages, *launchers, *layout.numbers, 0.0, *arrays)
+    sums = partial.reshape(layout.tasks, 3, -1, layout.channels).sum(axis=(0, 2))
+    return sums[0], sums[1]
+
+
+def scale_and_shift(x: Array, origin: Array, scale: Array, shift: Array, layout: Layout) -> Array:
+    """``(x - origin) * scale + shift`` with numbers for each channel."""
+    dtype = x.dtype
+    run, *launchers = _entry(dtype)
+    y = np.empty(x.shape, dtype)
+    flat, result = x.reshape(-1), y.reshape(-1)
+    fold = layout.width // layout.channels
+    coefficients = np.concatenate([np.tile(row, fold) for row in (origin, scale, shift)])
+    coefficients = coefficients.astype(dtype, copy=False)
+    unused = np.empty(0)
+    rest = (coefficients,) * 6
+    stages = _stages(dtype, "", "", "affine")
+    arrays = (flat, result, flat, result, unused, *rest, unused)
+    run(*stages, *launchers, *layout.numbers, 0.0, *arrays)
+    return y
