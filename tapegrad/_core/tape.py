@@ -131,8 +131,9 @@ class Tape:
                 output = result._node = Node(data.shape, data.dtype)
             nodes.add(output)
         else:
-            output = tuple([_node_of(part) for part in result])
-            nodes.update(output)
+            # Integers among several results (positions, say) have a node that nobody watches.
+            output = tuple([_output_node(part) for part in result])
+            nodes.update([node for node in output if node.dtype.kind == "f"])
         if not primitive.saves_inputs:
             # A watched argument's node is its description.
             args = [_description(a) for a in args] if None in inputs else inputs
@@ -276,10 +277,15 @@ def is_watched(value: Any) -> bool:
     )
 
 
-def _node_of(value: Any) -> Node:
+def _output_node(value: Any) -> Node:
     node = value._node
     if node is None:
         node = value._node = Node(value._data.shape, value._data.dtype)
+    return node
+
+
+def _node_of(value: Any) -> Node:
+    node = _output_node(value)
     if node.dtype.kind != "f":
         raise TypeError(
             f"only floating numbers can be differentiated, got dtype {node.dtype}; "

@@ -13,6 +13,9 @@ module                   family
 ``_cumulative``          running sums, differences
 ``_linear_algebra``      products of matrices
 ``_convolution``         convolutions and their transposes
+``_depthwise``           depthwise convolutions
+``_pooling``             largest and mean elements of windows
+``_resampling``          enlarging, padding, cropping images
 ``_inspection``          shapes, comparisons as a whole
 ``_activation``          relu, sigmoid, softplus, gelu, erf, softmax
 ``_loss``                fused cross-entropies
@@ -67,6 +70,10 @@ from tapegrad.ops._arithmetic import (
 from tapegrad.ops._attention import attention
 from tapegrad.ops._convolution import conv1d, conv1d_transpose, conv2d, conv2d_transpose
 from tapegrad.ops._cumulative import cumsum, diff
+from tapegrad.ops._depthwise import (
+    depthwise_conv1d,
+    depthwise_conv2d,
+)
 from tapegrad.ops._exponential import (
     exp,
     exp2,
@@ -103,6 +110,16 @@ from tapegrad.ops._normalization import (
     rms_norm,
     unit_norm,
 )
+from tapegrad.ops._pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    global_average_pool1d,
+    global_average_pool2d,
+    global_max_pool1d,
+    global_max_pool2d,
+    max_pool1d,
+    max_pool2d,
+)
 from tapegrad.ops._random import (
     random_bernoulli,
     random_normal,
@@ -123,6 +140,14 @@ from tapegrad.ops._reduction import (
     std,
     sum,
     var,
+)
+from tapegrad.ops._resampling import (
+    crop1d,
+    crop2d,
+    upsample1d,
+    upsample2d,
+    zero_pad1d,
+    zero_pad2d,
 )
 from tapegrad.ops._selection import (
     bitwise_and,
@@ -247,6 +272,8 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "attention",
+    "avg_pool1d",
+    "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
     "bitwise_and",
@@ -269,9 +296,13 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "crop1d",
+    "crop2d",
     "cumsum",
     "deg2rad",
     "dense",
+    "depthwise_conv1d",
+    "depthwise_conv2d",
     "diag",
     "diagonal",
     "diff",
@@ -297,6 +328,10 @@ __all__ = [
     "full_like",
     "gelu",
     "getitem",
+    "global_average_pool1d",
+    "global_average_pool2d",
+    "global_max_pool1d",
+    "global_max_pool2d",
     "global_norm",
     "greater",
     "greater_equal",
@@ -329,6 +364,8 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool1d",
+    "max_pool2d",
     "maximum",
     "mean",
     "min",
@@ -404,11 +441,15 @@ __all__ = [
     "triu",
     "trunc",
     "unit_norm",
+    "upsample1d",
+    "upsample2d",
     "var",
     "variable_norms",
     "vdot",
     "vstack",
     "weight_decay_update",
     "where",
+    "zero_pad1d",
+    "zero_pad2d",
     "zeros_like",
 ]
