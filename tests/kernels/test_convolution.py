@@ -26,6 +26,7 @@ CASES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ("dilation of rows", (1, 12, 13, 3), (3, 2, 3, 6), {"dilation": (2, 1), "padding": "same"}),
     ("groups", (2, 6, 7, 6), (3, 3, 2, 9), {"groups": 3, "padding": "same"}),
     ("groups, strides", (2, 6, 7, 6), (3, 2, 3, 40), {"groups": 2, "strides": (2, 1)}),
+    ("as many groups as channels", (2, 6, 7, 5), (3, 3, 1, 10), {"groups": 5, "strides": (2, 1)}),
     ("explicit padding", (1, 5, 6, 3), (3, 3, 3, 7), {"padding": ((2, 1), (0, 3))}),
     ("padding beyond window", (1, 4, 3, 2), (2, 2, 2, 3), {"padding": ((5, 4), (4, 6))}),
     ("one row", (3, 1, 40, 8), (1, 5, 8, 16), {"padding": "same"}),
@@ -88,7 +89,9 @@ def test_any_sizes(seed):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", [None, "linear", "relu", "tanh", "sigmoid"])
-@pytest.mark.parametrize("case", ["same", "groups", "dilation", "1×1", "small maps"])
+@pytest.mark.parametrize(
+    "case", ["same", "groups", "dilation", "1×1", "small maps", "as many groups as channels"]
+)
 def test_bias_and_activation(case, activation, dtype):
     x_shape, w_shape, settings = next(c[1:] for c in CASES if c[0] == case)
     x, w = _normal(0, x_shape).astype(dtype), _normal(1, w_shape).astype(dtype)

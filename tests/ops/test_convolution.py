@@ -85,6 +85,24 @@ def test_sequence(padding):
     check_grads(lambda x, w, b: ops.conv1d(x, w, b, padding=padding, dilation=2))(x, w, bias)
 
 
+def test_separable():
+    x, depthwise, pointwise = _normal(0, 2, 6, 7, 3), _normal(1, 3, 3, 3, 2), _normal(2, 1, 1, 6, 4)
+    bias = _normal(3, 4)
+    y = ops.separable_conv2d(
+        x, depthwise, pointwise, bias, strides=2, padding="same", activation="relu"
+    )
+    settings = {"strides": (2, 2), "padding": "same", "groups": 3}
+    hidden = plain.conv2d(x, depthwise.reshape(3, 3, 1, 6), **settings)
+    np.testing.assert_allclose(
+        y.numpy(), np.maximum(hidden @ pointwise[0, 0] + bias, 0), atol=1e-12
+    )
+    check_grads(ops.separable_conv2d)(x[:1, :4, :4], depthwise, pointwise, bias)
+    row = ops.separable_conv1d(x[:, 0], depthwise[0], pointwise[0], bias, padding="causal")
+    image = {"padding": ((0, 0), (2, 0)), "groups": 3}
+    hidden = plain.conv2d(x[:, :1], depthwise[:1].reshape(1, 3, 1, 6), **image)[:, 0]
+    np.testing.assert_allclose(row.numpy(), hidden @ pointwise[0, 0] + bias, atol=1e-12)
+
+
 def test_dtypes_promote_as_numpy_has_them():
     x, w = _normal(0, 1, 4, 4, 2), _normal(1, 2, 2, 2, 3)
     assert ops.conv2d(x.astype("f4"), w.astype("f4")).dtype == np.float32

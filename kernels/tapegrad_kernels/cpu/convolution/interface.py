@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tapegrad_kernels._compile import on_warmup
+from tapegrad_kernels.cpu import depthwise
 from tapegrad_kernels.cpu._memory import borrow, give_back
 from tapegrad_kernels.cpu.convolution.geometry import Window
 from tapegrad_kernels.cpu.convolution.plan import (
@@ -188,6 +189,16 @@ def _conv2d(
         y = _target(operation, out, window, images, filters)
     if plan is not None:
         _run(plan, images, filters, y, row, flags)
+    elif y.size and window.is_depthwise:
+        y[...] = depthwise.depthwise_conv2d(
+            images,
+            _by_channel(filters, groups),
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            bias=row,
+            activation=activation,
+        )
     elif y.size:
         rows, pixels = y.reshape(-1, y.shape[3]), images.reshape(-1, images.shape[3])
         gemm(pixels, filters[0, 0], rows, bias=row, activation=activation)
@@ -196,6 +207,11 @@ def _conv2d(
 
         y[...] = vector_math.tanh(y) if activation == "tanh" else activations.sigmoid(y)
     return y if out is None else _deliver(y, out)
+
+
+def _by_channel(filters: Array, groups: int) -> Array:
+    """Filters of as many groups as channels, as (height, width, channels, multiplier)."""
+    return filters.reshape(*filters.shape[:2], groups, filters.shape[3] // groups)
 
 
 def _target(operation: str, out: Any, window: Window, x: Array, w: Array) -> Array:
@@ -273,6 +289,15 @@ def conv2d_input_grad(
         _run(plan, gradient, filters, dx, None, 0)
     elif gradient.size == 0:
         dx[...] = 0
+    elif window.is_depthwise:
+        return depthwise.depthwise_conv2d_input_grad(
+            gradient,
+            _by_channel(filters, groups),
+            x_shape=shape,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+        )
     else:
         rows = dx.reshape(-1, shape[3])
         gemm(gradient.reshape(-1, gradient.shape[3]), filters[0, 0], rows, transpose_b=True)
@@ -333,6 +358,16 @@ def conv2d_kernel_grad(
         _run(plan, images, gradient, dw, None, 0)
     elif gradient.size == 0 or images.size == 0:
         dw[...] = 0
+    elif window.is_depthwise:
+        by_channel = depthwise.depthwise_conv2d_kernel_grad(
+            images,
+            gradient,
+            w_shape=_by_channel(dw, groups).shape,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+        )
+        return by_channel.reshape(shape)
     else:
         pixels = images.reshape(-1, shape[2])
         gemm(pixels, gradient.reshape(-1, shape[3]), dw[0, 0], transpose_a=True)

@@ -261,11 +261,11 @@ def _kernel_grad(window: Window, dtype: str) -> Plan:
 
 @functools.lru_cache(maxsize=1024)
 def _cached(
-    planner: Callable[[Window, str], Plan] | None, dtype: str, *arguments: Any
+    planner: Callable[[Window, str], Plan], dtype: str, *arguments: Any
 ) -> tuple[Window, Plan | None]:
     window = make_window(*arguments)
     empty = 0 in window.y_shape or 0 in window.x_shape
-    if window.is_product or empty or planner is None:
+    if empty or window.is_product or window.is_depthwise:
         return window, None
     return window, planner(window, dtype)
 
@@ -281,7 +281,7 @@ def _plan(planner: Callable[[Window, str], Plan]) -> Callable[..., tuple[Window,
         dilation: Any,
         groups: int,
     ) -> tuple[Window, Plan | None]:
-        """The window of a call and its plan; None where a product, or nothing, does it."""
+        """The window of a call, and its plan unless a simpler kernel does all."""
         sizes = (x_shape, w_shape, strides, padding, dilation, groups)
         try:
             return _cached(planner, dtype, operation, *sizes)
