@@ -13,6 +13,7 @@ module                   family
 ``_cumulative``          running sums, differences
 ``_linear_algebra``      products of matrices
 ``_convolution``         convolutions and their transposes
+``_separable``           depthwise, then at each position
 ``_depthwise``           depthwise convolutions
 ``_pooling``             largest and mean elements of windows
 ``_resampling``          enlarging, padding, cropping images
@@ -175,6 +176,7 @@ from tapegrad.ops._selection import (
     signbit,
     where,
 )
+from tapegrad.ops._separable import separable_conv1d, separable_conv2d
 from tapegrad.ops._shape import (
     array_split,
     as_tensor,
@@ -403,6 +405,8 @@ __all__ = [
     "rmsprop_update",
     "roll",
     "scale_update",
+    "separable_conv1d",
+    "separable_conv2d",
     "sgd_update",
     "shape",
     "sigmoid",
