@@ -21,7 +21,8 @@ module                   family
 ``_activation``          relu, sigmoid, softplus, gelu, erf, softmax
 ``_loss``                fused cross-entropies
 ``_attention``           scaled dot-product attention
-``_normalization``       batch, group, layer, RMS and unit normalization
+``_normalization``       batch and group normalization
+``_row_normalization``   layer, RMS and unit normalization
 ``_random``, ``_update``  draws and optimizer updates, which have no derivative
 =======================  =======================================================
 
@@ -106,10 +107,7 @@ from tapegrad.ops._normalization import (
     batch_norm,
     batch_norm_inference,
     group_norm,
-    layer_norm,
     moving_average_update,
-    rms_norm,
-    unit_norm,
 )
 from tapegrad.ops._pooling import (
     avg_pool1d,
@@ -150,6 +148,7 @@ from tapegrad.ops._resampling import (
     zero_pad1d,
     zero_pad2d,
 )
+from tapegrad.ops._row_normalization import layer_norm, rms_norm, unit_norm
 from tapegrad.ops._selection import (
     bitwise_and,
     bitwise_or,

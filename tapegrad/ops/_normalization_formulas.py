@@ -1,4 +1,4 @@
-"""The gradients of normalizations in elementary operations, for derivatives of them."""
+"""What the normalizations share: their gradients in elementary operations, and moved axes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from tapegrad._core.builtin import identity
 from tapegrad._core.tape import Tape
 from tapegrad.ops._arithmetic import reciprocal, sqrt, square
-from tapegrad.ops._reduction import mean, sum
+from tapegrad.ops._reduction import mean, normalize_axes, sum
 from tapegrad.ops._selection import greater, where
-from tapegrad.ops._shape import reshape
+from tapegrad.ops._shape import reshape, transpose
 
 Formula = Callable[..., tuple[Any, ...]]
 
@@ -127,3 +127,17 @@ def batch_norm_inference_gradient(
     total, products = sum(dy, axis=axes), sum(dy * (x - average), axis=axes)
     dvariance = -0.5 * factor * square(scale) * products
     return dy * factor, products * scale, total, -factor * total, dvariance
+
+
+def to_the_end(x: Any, axis: Any, name: str) -> tuple[Any, int, tuple[int, ...] | None]:
+    """`x` with axes at its end, their number, and the order that undoes it if it was moved."""
+    if axis == -1 and x.ndim:
+        return x, 1, None
+    axes = tuple(sorted(normalize_axes(axis, x.ndim, name)))
+    if not axes:
+        raise ValueError(f"{name}: x is 0-d, expected at least one axis")
+    order = tuple(i for i in range(x.ndim) if i not in axes) + axes
+    if order == tuple(range(x.ndim)):
+        return x, len(axes), None
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    return transpose(x, order), len(axes), tuple(back)
