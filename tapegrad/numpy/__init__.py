@@ -139,6 +139,7 @@ argmax = _in_kind(_ops.argmax)
 argmin = _in_kind(_ops.argmin)
 count_nonzero = _in_kind(_ops.count_nonzero)
 cumsum = _in_kind(_ops.cumsum)
+cumprod = _in_kind(_ops.cumprod)
 diff = _in_kind(_ops.diff)
 
 # Shapes
@@ -172,6 +173,9 @@ diagonal = _in_kind(_ops.diagonal)
 tril = _in_kind(_ops.tril)
 triu = _in_kind(_ops.triu)
 trace = _in_kind(_ops.trace)
+sort = _in_kind(_ops.sort)
+argsort = _in_kind(_ops.argsort)
+bincount = _in_kind(_ops.bincount)
 
 # Questions
 shape = _ops.shape
@@ -206,6 +210,7 @@ __all__ = [
     "arctanh",
     "argmax",
     "argmin",
+    "argsort",
     "array",
     "array_split",
     "asarray",
@@ -216,6 +221,7 @@ __all__ = [
     "atanh",
     "atleast_1d",
     "atleast_2d",
+    "bincount",
     "bitwise_and",
     "bitwise_or",
     "bitwise_xor",
@@ -228,6 +234,7 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "cumprod",
     "cumsum",
     "deg2rad",
     "degrees",
@@ -325,6 +332,7 @@ __all__ = [
     "sin",
     "sinh",
     "size",
+    "sort",
     "split",
     "sqrt",
     "square",

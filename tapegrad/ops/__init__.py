@@ -10,7 +10,9 @@ module                   family
 ``_reduction``           sum, mean, product, extrema, variance
 ``_shape``               reshape, transpose, concatenate, split, pad
 ``_indexing``            indexing of every kind
-``_cumulative``          running sums, differences
+``_cumulative``          running sums, products and extremes, differences
+``_ordering``            sort, argsort, the largest few
+``_segment``             sums, means and extremes of segments, counts
 ``_linear_algebra``      products of matrices
 ``_convolution``         convolutions and their transposes
 ``_separable``           depthwise, then at each position
@@ -71,7 +73,15 @@ from tapegrad.ops._arithmetic import (
 )
 from tapegrad.ops._attention import attention
 from tapegrad.ops._convolution import conv1d, conv1d_transpose, conv2d, conv2d_transpose
-from tapegrad.ops._cumulative import cumsum, diff
+from tapegrad.ops._cumulative import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    diff,
+    linear_scan,
+    logcumsumexp,
+)
 from tapegrad.ops._depthwise import (
     depthwise_conv1d,
     depthwise_conv2d,
@@ -87,7 +97,18 @@ from tapegrad.ops._exponential import (
     logaddexp,
     logaddexp2,
 )
-from tapegrad.ops._indexing import diag, diagonal, getitem, index_add, take, take_along_axis
+from tapegrad.ops._indexing import (
+    diag,
+    diagonal,
+    gather,
+    gather_along_axis,
+    getitem,
+    index_add,
+    scatter_add,
+    scatter_along_axis,
+    take,
+    take_along_axis,
+)
 from tapegrad.ops._inspection import full_like, ndim, ones_like, shape, size, zeros_like
 from tapegrad.ops._linear_algebra import (
     dense,
@@ -119,6 +140,7 @@ from tapegrad.ops._pooling import (
     max_pool1d,
     max_pool2d,
 )
+from tapegrad.ops._ordering import argsort, sort, top_k
 from tapegrad.ops._random import (
     random_bernoulli,
     random_normal,
@@ -149,6 +171,14 @@ from tapegrad.ops._resampling import (
     zero_pad2d,
 )
 from tapegrad.ops._row_normalization import layer_norm, rms_norm, unit_norm
+from tapegrad.ops._segment import (
+    bincount,
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_prod,
+    segment_sum,
+)
 from tapegrad.ops._selection import (
     bitwise_and,
     bitwise_or,
@@ -267,6 +297,7 @@ __all__ = [
     "arctanh",
     "argmax",
     "argmin",
+    "argsort",
     "array_split",
     "as_tensor",
     "astype",
@@ -277,6 +308,7 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
+    "bincount",
     "bitwise_and",
     "bitwise_or",
     "bitwise_xor",
@@ -299,6 +331,9 @@ __all__ = [
     "count_nonzero",
     "crop1d",
     "crop2d",
+    "cummax",
+    "cummin",
+    "cumprod",
     "cumsum",
     "deg2rad",
     "dense",
@@ -327,6 +362,8 @@ __all__ = [
     "fmod",
     "ftrl_update",
     "full_like",
+    "gather",
+    "gather_along_axis",
     "gelu",
     "getitem",
     "global_average_pool1d",
@@ -350,6 +387,7 @@ __all__ = [
     "layer_norm",
     "less",
     "less_equal",
+    "linear_scan",
     "lion_update",
     "log",
     "log10",
@@ -358,6 +396,7 @@ __all__ = [
     "log_softmax",
     "logaddexp",
     "logaddexp2",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -404,6 +443,13 @@ __all__ = [
     "rmsprop_update",
     "roll",
     "scale_update",
+    "scatter_add",
+    "scatter_along_axis",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
     "separable_conv1d",
     "separable_conv2d",
     "sgd_update",
@@ -421,6 +467,7 @@ __all__ = [
     "softmax_grad",
     "softplus",
     "softplus_grad",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -438,6 +485,7 @@ __all__ = [
     "tanh_grad",
     "tensordot",
     "tile",
+    "top_k",
     "trace",
     "transpose",
     "tril",

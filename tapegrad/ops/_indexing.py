@@ -80,6 +80,139 @@ def index_add(values: Any, index: Any, shape: tuple[int, ...]) -> Tensor:
     return _index_add(values, index=index, shape=tuple(shape))
 
 
+_gather = primitive("gather", saves="inputs")
+_scatter_add = primitive("scatter_add", saves="inputs")
+defvjp(
+    _gather,
+    lambda g, answer, table, indices: _scatter_add(g, indices, rows=table.shape[0]),
+    None,
+)
+defvjp(_scatter_add, lambda h, answer, g, indices, rows: _gather(h, indices), None)
+
+
+def _integers(indices: Any) -> Any:
+    """Indices as an operand; an empty list is one of integers."""
+    return indices if isinstance(indices, Operators) else np.asarray(indices)
+
+
+@operation()
+def gather(table: Any, indices: Any) -> Tensor:
+    """Rows of a table by index, as an embedding looks them up.
+
+    Parameters
+    ----------
+    table : array_like, shape (rows, ...)
+    indices : array_like of int, any shape
+        From 0 to ``rows - 1``; unlike `take` and NumPy, negative ones are refused.
+
+    Returns
+    -------
+    Tensor, shape (*indices.shape, ...)
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range; the message names the first.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> gather(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), [1, 1])
+    Tensor([[3., 4.],
+            [3., 4.]], dtype=float64)
+    """
+    return _gather(table, _integers(indices))
+
+
+@operation()
+def scatter_add(values: Any, indices: Any, rows: int) -> Tensor:
+    """Zeros with rows added at indices: the transpose of `gather`.
+
+    Parameters
+    ----------
+    values : array_like, shape (*indices.shape, ...)
+    indices : array_like of int
+        From 0 to ``rows - 1``. What goes to one row is added in order, so that results have the
+        same bits with any number of threads.
+    rows : int
+        Rows of the result.
+
+    Returns
+    -------
+    Tensor, shape (rows, ...)
+
+    Raises
+    ------
+    ValueError, IndexError
+        If shapes do not fit or an index is out of range.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> scatter_add(tg.tensor([1.0, 2.0, 4.0]), [0, 2, 0], 3)
+    Tensor([5., 0., 2.], dtype=float64)
+    """
+    return _scatter_add(values, _integers(indices), rows=int(rows))
+
+
+_gather_along = primitive("gather_along_axis", saves="inputs")
+_scatter_along = primitive("scatter_along_axis", saves="inputs")
+defvjp(
+    _gather_along,
+    lambda g, answer, x, indices, axis: _scatter_along(g, indices, axis=axis, length=x.shape[axis]),
+    None,
+)
+defvjp(
+    _scatter_along,
+    lambda h, answer, g, indices, axis, length: _gather_along(h, indices, axis=axis),
+    None,
+)
+
+
+@operation()
+def gather_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
+    """One element of `x` along an axis for each index, as `argsort` returns them.
+
+    As `take_along_axis`, but quicker, and negative indices are refused.
+
+    Parameters
+    ----------
+    x : array_like
+    indices : array_like of int
+        Of the shape of `x` but for that axis; from 0 to ``x.shape[axis] - 1``.
+    axis : int, default -1
+
+    Returns
+    -------
+    Tensor, of the shape of `indices`
+
+    Raises
+    ------
+    ValueError, IndexError
+        If shapes do not fit or an index is out of range.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> gather_along_axis(tg.tensor([[1.0, 2.0, 3.0]]), [[2, 0]])
+    Tensor([[3., 1.]], dtype=float64)
+    """
+    return _gather_along(x, _integers(indices), axis=int(axis))
+
+
+@operation()
+def scatter_along_axis(values: Any, indices: Any, length: int, axis: int = -1) -> Tensor:
+    """Zeros with elements added at indices along an axis: the transpose of `gather_along_axis`.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> scatter_along_axis(tg.tensor([1.0, 2.0, 4.0]), [2, 0, 0], 3)
+    Tensor([6., 0., 1.], dtype=float64)
+    """
+    return _scatter_along(values, _integers(indices), axis=int(axis), length=int(length))
+
+
 @operation(np.take)
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """Elements, or slices along an axis, at integer `indices`.

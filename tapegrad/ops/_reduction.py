@@ -287,14 +287,36 @@ def std(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> 
     return sqrt(var(x, axis, ddof=ddof, keepdims=keepdims))
 
 
+_logsumexp_grad = primitive(
+    "logsumexp_grad", saves="both", doc="``g * exp(x - y)``, the gradient of logsumexp."
+)
+
+
+def _share_of_total(x: Any, y: Any) -> Any:
+    """``exp(x - y)``, where 0 stands for a `y` that is not finite."""
+    # -inf - -inf is NaN, yet the share of an element that is -inf is 0.
+    return exp(x - where(isfinite(y), y, 0))
+
+
+defvjp(
+    _logsumexp_grad,
+    lambda h, answer, g, x, y, axis: h * _share_of_total(x, y),
+    lambda h, answer, g, x, y, axis: h * answer,
+    lambda h, answer, g, x, y, axis: -h * answer,
+)
+
 _logsumexp = primitive("logsumexp", doc="Logarithm of the sum of exponentials over axes.")
 
 
 def _logsumexp_rule(g: Any, answer: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    total = expand_reduced(answer, x, axis, keepdims)
-    # -inf - -inf is NaN, yet the share of an element that is -inf is 0.
-    shift = where(isfinite(total), total, 0)
-    return expand_reduced(g, x, axis, keepdims) * exp(x - shift)
+    if x.ndim == 0:  # the logarithm undoes the exponential
+        return g
+    whole = axis is None and not keepdims
+    parts = [
+        reshape(part, (1,) * x.ndim) if whole else expand_reduced(part, x, axis, keepdims)
+        for part in (g, answer)
+    ]
+    return _logsumexp_grad(parts[0], x, parts[1], axis=axis)
 
 
 defvjp(_logsumexp, _logsumexp_rule)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from case import Reference, Structured
 
-IDS = np.array([2, 0, 2, 0, 3])
+IDS = np.array([2, 0, 1, 0, 3])
 
 
 def _with(indices: Any, *shape: int) -> Callable[[np.random.Generator], tuple[Any, ...]]:
@@ -126,17 +126,13 @@ STRUCTURED: dict[str, list[Structured]] = {
         for axis, indices in [(0, [[2, 0], [0, 0]]), (1, [[1, 0], [1, 1]])]
     ],
     "segment_sum": [
-        Structured(
-            "rows", _with(IDS, 5, 2), _segments(np.add, 0.0), {"num_segments": 4}
-        ),
+        Structured("rows", _with(IDS, 5, 2), _segments(np.add, 0.0), {"num_segments": 6}),
     ],
     "segment_max": [
-        Structured(
-            "rows", _with(IDS, 5, 2), _segments(np.maximum, -np.inf), {"num_segments": 5}
-        ),
+        Structured("rows", _with(IDS, 5, 2), _segments(np.maximum, -np.inf), {"num_segments": 4}),
     ],
     "segment_min": [
-        Structured("rows", _with(IDS, 5, 2), _segments(np.minimum, np.inf), {"num_segments": 5}),
+        Structured("rows", _with(IDS, 5, 2), _segments(np.minimum, np.inf), {"num_segments": 4}),
     ],
     "segment_prod": [
         Structured("rows", _with(IDS, 5, 2), _segments(np.multiply, 1.0), {"num_segments": 4}),
@@ -192,9 +188,7 @@ STRUCTURED: dict[str, list[Structured]] = {
     ],
     "cumprod": [
         *_over_axes("cumprod", _running(np.multiply)),
-        Structured(
-            "with zeros", _zeros_too, _running(np.multiply), {"axis": 1, "reverse": False}
-        ),
+        Structured("with zeros", _zeros_too, _running(np.multiply), {"axis": 1, "reverse": False}),
         Structured(
             "with zeros from the end",
             _zeros_too,

@@ -47,11 +47,6 @@ def full_like(x: Array | float, *, fill_value: float, dtype: DTypeLike | None = 
     return np.full(array.shape, fill_value, array.dtype if dtype is None else dtype)
 
 
-def one_hot(labels: Array, *, depth: int, dtype: DTypeLike) -> Array:
-    """Rows with a one at each label and zeros elsewhere, of shape ``labels.shape + (depth,)``."""
-    return np.asarray(labels[..., np.newaxis] == np.arange(depth)).astype(dtype)
-
-
 def assign(target: Array, value: Array) -> None:
     """Write `value` into `target`, converted to its dtype."""
     np.copyto(target, value, casting="unsafe")
@@ -63,4 +58,4 @@ def gather_flat(buffer: Array, *arrays: Array, offsets: Sequence[int]) -> None:
         buffer[offset : offset + array.size] = array.reshape(-1)
 
 
-__all__ = ["assign", "full_like", "gather_flat", "identity", "one_hot", "sum_to_shape"]
+__all__ = ["assign", "full_like", "gather_flat", "identity", "sum_to_shape"]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from tapegrad_kernels.cpu.indexing.rows import combine_rows, wrapped
+
 Array = NDArray[Any]
 
 _CHEAP_TO_FILL = 4096
@@ -120,6 +122,24 @@ def _selects_once(index: Any) -> bool:
     return True
 
 
+def _only_rows(index: Any) -> Array | None:
+    """The integer array that is the whole index, if it is one."""
+    if isinstance(index, tuple) and len(index) == 1:
+        index = index[0]
+    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
+        return index
+    return None
+
+
+def _add_rows(g: Array, index: Array, shape: tuple[int, ...]) -> Array:
+    """`index_add` along the first axis."""
+    chosen = wrapped("index_add", index, shape[0])
+    values = np.broadcast_to(g, index.shape + shape[1:])
+    result = np.zeros(shape, g.dtype)
+    combine_rows("add", np.asarray(values, order="C"), chosen, result)
+    return result
+
+
 def index_add(g: Array, *, index: Any, shape: int | Sequence[int]) -> Array:
     """Zeros of `shape` with `g` added at `index`: the transpose of `getitem`.
 
@@ -138,6 +158,10 @@ def index_add(g: Array, *, index: Any, shape: int | Sequence[int]) -> Array:
     >>> index_add(np.array([1.0, 2.0, 4.0]), index=np.array([0, 2, 0]), shape=(3,))
     array([5., 0., 2.])
     """
+    rows = _only_rows(index)
+    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+    if rows is not None and np.asarray(g).dtype.char in "fd" and lengths:
+        return _add_rows(np.asarray(g), rows, lengths)
     result = np.zeros(shape, np.asarray(g).dtype)
     if _selects_once(index):
         result[index] = g
@@ -173,16 +197,6 @@ def clip(x: Array, min: Any = None, max: Any = None) -> Array:
     if min is None and max is None:
         return np.array(x)
     return np.asarray(np.clip(x, min, max))
-
-
-def cumsum(x: Array, *, axis: int | None = None) -> Array:
-    """Running sums along an axis, or over the flattened array."""
-    return np.cumsum(x, axis=axis)
-
-
-def cumprod(x: Array, *, axis: int | None = None) -> Array:
-    """Running products along an axis, or over the flattened array."""
-    return np.cumprod(x, axis=axis)
 
 
 def diff(x: Array, *, n: int = 1, axis: int = -1) -> Array:
@@ -255,16 +269,6 @@ def argmin(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Arra
     return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims))
 
 
-def sort(x: Array, *, axis: int | None = -1) -> Array:
-    """`x` in increasing order along an axis; equal elements keep their order."""
-    return np.sort(x, axis=axis, kind="stable")
-
-
-def argsort(x: Array, *, axis: int | None = -1) -> Array:
-    """Indices that sort `x` along an axis; equal elements keep their order."""
-    return np.argsort(x, axis=axis, kind="stable")
-
-
 def all(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Whether all elements along the axes are true."""
     return np.asarray(np.all(x, axis=axis, keepdims=keepdims))
@@ -285,15 +289,12 @@ __all__ = [
     "any",
     "argmax",
     "argmin",
-    "argsort",
     "array_split",
     "astype",
     "broadcast_to",
     "clip",
     "concatenate",
     "copy",
-    "cumprod",
-    "cumsum",
     "diagonal",
     "diff",
     "einsum",
@@ -309,7 +310,6 @@ __all__ = [
     "repeat",
     "reshape",
     "roll",
-    "sort",
     "split",
     "squeeze",
     "stack",

@@ -241,6 +241,16 @@ def logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return arrays.view(result, shape, arrays.contiguous_strides(shape, result.dtype.itemsize))
 
 
+def logsumexp_grad(g: Any, x: Any, y: Any, *, axis: Any = None) -> Any:
+    """``g * exp(x - y)``: gradient of `logsumexp`, whose result `y` kept its axes.
+
+    Where `y` is not finite, 0 stands for it. `axis` is known from the shape of `y`.
+    """
+    functions: Any = elementwise
+    shift = elementwise.select(functions.isfinite(y), y, 0.0)
+    return functions.multiply(g, functions.exp(functions.subtract(_as_real(x), shift)))
+
+
 def _checked_targets(
     name: str, targets: Any, shape: tuple[int, ...], dtype: Any
 ) -> tuple[Any, bool]:
@@ -349,6 +359,7 @@ __all__ = [
     "log_softmax",
     "log_softmax_grad",
     "logsumexp",
+    "logsumexp_grad",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",

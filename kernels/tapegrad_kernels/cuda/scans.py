@@ -16,7 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from tapegrad_kernels.cuda import arrays, elementwise, layout
+from tapegrad_kernels.cuda import arrays, elementwise, layout, shaping
 from tapegrad_kernels.cuda.reductions import as_rows, most_blocks, sum_dtype
 from tapegrad_kernels.cuda.scalar import device_operation
 from tapegrad_kernels.cuda.shim import THREADS, Specimen, cuda, kernel, specimens
@@ -59,8 +59,11 @@ def _scan_kernel(operation: str, dtype: str) -> Any:
     return scan_rows
 
 
-def _scan(name: str, operation: str, x: Any, axis: int | None) -> Any:
+def _scan(name: str, operation: str, x: Any, axis: int | None, reverse: bool) -> Any:
     elementwise.check_operands(name, [x])
+    if reverse:
+        turned = shaping.flip(arrays.flat(x) if axis is None else x, axis=axis or 0)
+        return shaping.flip(_scan(name, operation, turned, axis or 0, False), axis=axis or 0)
     x = elementwise.contiguous(x)
     if axis is None:
         x = arrays.flat(x)
@@ -76,14 +79,14 @@ def _scan(name: str, operation: str, x: Any, axis: int | None) -> Any:
     return out
 
 
-def cumsum(x: Any, *, axis: int | None = None) -> Any:
-    """Running sums along an axis, or over the flattened array."""
-    return _scan("cumsum", "add", x, axis)
+def cumsum(x: Any, *, axis: int | None = None, reverse: bool = False) -> Any:
+    """Running sums along an axis, or over the flattened array, from the end with `reverse`."""
+    return _scan("cumsum", "add", x, axis, reverse)
 
 
-def cumprod(x: Any, *, axis: int | None = None) -> Any:
-    """Running products along an axis, or over the flattened array."""
-    return _scan("cumprod", "multiply", x, axis)
+def cumprod(x: Any, *, axis: int | None = None, reverse: bool = False) -> Any:
+    """Running products along an axis, or over the flattened array, from the end with `reverse`."""
+    return _scan("cumprod", "multiply", x, axis, reverse)
 
 
 __all__ = ["cumprod", "cumsum"]
