@@ -187,3 +187,18 @@ def test_errors():
         cpu.max_pool2d_gather(x, positions * 1.0, pool_size=2)
     with pytest.raises(ValueError, match="avg_pool2d_grad: dy has shape"):
         cpu.avg_pool2d_grad(y, x_shape=(2, 9, 6, 3), pool_size=2)
+
+
+def test_images_without_rows():
+    x = np.empty((2, 0, 3, 4), np.float32)
+    how = {"pool_size": 2, "padding": "same"}
+    y, positions = cpu.max_pool2d(x, **how)
+    assert y.shape == (2, 0, 2, 4)
+    assert cpu.max_pool2d_grad(y, positions, x_shape=x.shape, **how).shape == x.shape
+    assert cpu.avg_pool2d_grad(cpu.avg_pool2d(x, **how), x_shape=x.shape, **how).shape == x.shape
+
+
+def test_arguments_may_be_lists():
+    x = np.arange(16.0).reshape(1, 4, 4, 1)
+    y, _ = cpu.max_pool2d(x, pool_size=[2, 2], strides=[2, 2], padding=[[0, 0], [0, 0]])
+    np.testing.assert_array_equal(y, cpu.max_pool2d(x, pool_size=2)[0])

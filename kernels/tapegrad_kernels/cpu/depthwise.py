@@ -11,6 +11,7 @@ derivatives of each are the other two::
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._window import pair, window_2d
 from tapegrad_kernels.cpu.sliding.driver import run_windows
 from tapegrad_kernels.cpu.sliding.images import as_images, expect_shape, real_dtype
-from tapegrad_kernels.cpu.sliding.plan import forward_plan, transposed_plan
+from tapegrad_kernels.cpu.sliding.plan import Plan, forward_plan, transposed_plan
 from tapegrad_kernels.cpu.sliding.strips import BIAS, RELU, WEIGHT
 from tapegrad_kernels.cpu.sliding.taps import run_taps
 
@@ -73,11 +74,11 @@ class _Geometry:
             )
         ]
 
-    def forward(self) -> tuple[Array, Array]:
+    def forward(self) -> tuple[Plan, Plan]:
         rows, columns = self._axes
         return forward_plan(*rows), forward_plan(*columns)
 
-    def transposed(self) -> tuple[Array, Array]:
+    def transposed(self) -> tuple[Plan, Plan]:
         rows, columns = self._axes
         return transposed_plan(*rows), transposed_plan(*columns)
 
@@ -89,6 +90,16 @@ class _Geometry:
     def repeated(self, x: Array) -> Array:
         """Each channel as often as it has filters."""
         return x if self.multiplier == 1 else np.repeat(x, self.multiplier, axis=3)
+
+
+_cached_geometry = functools.lru_cache(maxsize=1024)(_Geometry)
+
+
+def _geometry(*arguments: Any) -> _Geometry:
+    try:
+        return _cached_geometry(*arguments)
+    except TypeError:  # a list has no hash
+        return _Geometry(*arguments)
 
 
 def depthwise_conv2d(
@@ -145,7 +156,7 @@ def depthwise_conv2d(
             "apply others to the result"
         )
     dtype = real_dtype(name, x, w) if bias is None else real_dtype(name, x, w, bias)
-    geometry = _Geometry(name, np.shape(x), np.shape(w), strides, padding, dilation)
+    geometry = _geometry(name, np.shape(x), np.shape(w), strides, padding, dilation)
     flags = RELU if activation == "relu" else 0
     row = None
     if bias is not None:
@@ -206,7 +217,7 @@ def depthwise_conv2d_input_grad(
     """
     name = "depthwise_conv2d_input_grad"
     dtype = real_dtype(name, dy, w)
-    geometry = _Geometry(name, tuple(x_shape), np.shape(w), strides, padding, dilation)
+    geometry = _geometry(name, tuple(x_shape), np.shape(w), strides, padding, dilation)
     expect_shape(name, "dy", dy, geometry.y_shape, "x_shape and the kernel")
     gradient = as_images(name, "dy", dy, dtype)
     images, height, width, channels = geometry.x_shape
@@ -259,7 +270,7 @@ def depthwise_conv2d_kernel_grad(
     """
     name = "depthwise_conv2d_kernel_grad"
     dtype = real_dtype(name, x, dy)
-    geometry = _Geometry(name, np.shape(x), tuple(w_shape), strides, padding, dilation)
+    geometry = _geometry(name, np.shape(x), tuple(w_shape), strides, padding, dilation)
     expect_shape(name, "dy", dy, geometry.y_shape, "the input and w_shape")
     images = geometry.repeated(as_images(name, "the input", x, dtype))
     gradient = as_images(name, "dy", dy, dtype)

@@ -19,7 +19,7 @@ from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._window import pair, window_2d
 from tapegrad_kernels.cpu.sliding.driver import run_windows
 from tapegrad_kernels.cpu.sliding.images import as_images, expect_shape, real_dtype
-from tapegrad_kernels.cpu.sliding.plan import forward_plan, transposed_plan
+from tapegrad_kernels.cpu.sliding.plan import Plan, forward_plan, transposed_plan
 from tapegrad_kernels.cpu.sliding.strips import LARGEST, MEAN, PICK, ROUTE, SUM
 
 Array = NDArray[Any]
@@ -61,18 +61,30 @@ class _Geometry:
         """Of the numbers of a window's elements."""
         return np.dtype(np.uint8 if self.window[0] * self.window[1] <= 256 else np.int32)
 
-    def forward(self) -> tuple[Array, Array]:
+    def forward(self) -> tuple[Plan, Plan]:
         rows, columns = self._axes
         return forward_plan(*rows), forward_plan(*columns)
 
-    def transposed(self) -> tuple[Array, Array]:
+    def transposed(self) -> tuple[Plan, Plan]:
         rows, columns = self._axes
         return transposed_plan(*rows), transposed_plan(*columns)
 
-    def counts(self, dtype: np.dtype[Any]) -> Array:
-        """Number of elements in each window, shape (out_height, out_width, 1)."""
-        rows, columns = self._axes
-        return _counts(rows)[:, None, None].astype(dtype) * _counts(columns)[:, None].astype(dtype)
+    def counts(self, dtype: np.dtype[Any]) -> Any:
+        """Number of elements in each window: shape (out_height, out_width, 1), or one for all."""
+        rows, columns = (_counts(axis) for axis in self._axes)
+        counts = (rows[:, None, None] * columns[:, None]).astype(dtype)
+        # Usually they are equal, and dividing by one number is faster than by an array.
+        return counts[0, 0, 0] if counts.size and (counts == counts[0, 0, 0]).all() else counts
+
+
+_cached_geometry = functools.lru_cache(maxsize=1024)(_Geometry)
+
+
+def _geometry(*arguments: Any) -> _Geometry:
+    try:
+        return _cached_geometry(*arguments)
+    except TypeError:  # a list has no hash
+        return _Geometry(*arguments)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -122,7 +134,7 @@ def max_pool2d(
     """
     name = "max_pool2d"
     dtype = real_dtype(name, x)
-    geometry = _Geometry(name, np.shape(x), pool_size, strides, padding)
+    geometry = _geometry(name, np.shape(x), pool_size, strides, padding)
     images = as_images(name, "the input", x, dtype)
     y = np.empty(geometry.y_shape, dtype)
     positions = np.empty(geometry.y_shape, geometry.position_dtype)
@@ -180,7 +192,7 @@ def max_pool2d_grad(
     """
     name = "max_pool2d_grad"
     dtype = real_dtype(name, dy)
-    geometry = _Geometry(name, tuple(x_shape), pool_size, strides, padding)
+    geometry = _geometry(name, tuple(x_shape), pool_size, strides, padding)
     expect_shape(name, "dy", dy, geometry.y_shape, "x_shape and the windows")
     numbers = _positions(geometry, name, positions)
     gradient = np.require(as_images(name, "dy", dy, dtype), requirements="C")
@@ -227,7 +239,7 @@ def max_pool2d_gather(
     """
     name = "max_pool2d_gather"
     dtype = real_dtype(name, x)
-    geometry = _Geometry(name, np.shape(x), pool_size, strides, padding)
+    geometry = _geometry(name, np.shape(x), pool_size, strides, padding)
     numbers = _positions(geometry, name, positions)
     images = as_images(name, "the input", x, dtype)
     y = np.empty(geometry.y_shape, dtype)
@@ -264,7 +276,7 @@ def avg_pool2d(
     """
     name = "avg_pool2d"
     dtype = real_dtype(name, x)
-    geometry = _Geometry(name, np.shape(x), pool_size, strides, padding)
+    geometry = _geometry(name, np.shape(x), pool_size, strides, padding)
     images = as_images(name, "the input", x, dtype)
     y = np.empty(geometry.y_shape, dtype)
     run_windows(SUM, images, y, *geometry.forward(), geometry.window, flags=MEAN)
@@ -301,7 +313,7 @@ def avg_pool2d_grad(
     """
     name = "avg_pool2d_grad"
     dtype = real_dtype(name, dy)
-    geometry = _Geometry(name, tuple(x_shape), pool_size, strides, padding)
+    geometry = _geometry(name, tuple(x_shape), pool_size, strides, padding)
     expect_shape(name, "dy", dy, geometry.y_shape, "x_shape and the windows")
     shares = as_images(name, "dy", dy, dtype) / geometry.counts(dtype)
     dx = np.empty(geometry.x_shape, dtype)

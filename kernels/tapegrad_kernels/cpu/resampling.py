@@ -17,10 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from tapegrad_kernels._compile import Block, block, on_warmup
 from tapegrad_kernels._compile.pointers import POINTER_TO, int64_at
 from tapegrad_kernels.cpu._window import pair
-from tapegrad_kernels.cpu.sliding.driver import UNIT, address, run_units, run_windows
+from tapegrad_kernels.cpu.sliding.driver import UNIT, address, run_units
 from tapegrad_kernels.cpu.sliding.images import as_images, real_dtype
-from tapegrad_kernels.cpu.sliding.plan import forward_plan, transposed_plan
-from tapegrad_kernels.cpu.sliding.strips import SUM
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -34,7 +32,7 @@ def _make_block(real: str) -> Block:
         # Row o of the output is the sum of some rows of the input, each times a weight.
         packed = int64_at(record)
         x, y = packed[0], packed[1]
-        length, outputs, width, item = packed[2], packed[3], packed[4], packed[5]
+        outputs, width, length, item = packed[2], packed[3], packed[4], packed[5]
         starts, sources, weights = int64_at(packed[6]), int64_at(packed[7]), at(packed[8])
         for row in range(start, stop):
             image = row // outputs
@@ -62,14 +60,19 @@ _BLOCKS = {real: _make_block(real) for real in ("float32", "float64")}
 
 
 @functools.lru_cache(maxsize=256)
-def _bilinear(length: int, factor: int, real: str, transposed: bool) -> tuple[Array, ...]:
-    """The sparse matrix of linear interpolation, as (starts of its rows, columns, weights).
+def _matrix(
+    length: int, factor: int, interpolation: str, real: str, transposed: bool
+) -> tuple[Array, ...]:
+    """The sparse matrix of interpolation, as (starts of its rows, columns, weights).
 
     Elements are squares with their value at the center; beyond the outermost centers the
     value stays.
     """
     entries = []
     for o in range(length * factor):
+        if interpolation == "nearest":
+            entries.append((o, o // factor, 1.0))
+            continue
         position = (o + 0.5) / factor - 0.5
         low = math.floor(position)
         share = position - low
@@ -84,18 +87,22 @@ def _bilinear(length: int, factor: int, real: str, transposed: bool) -> tuple[Ar
     return starts.astype(np.int64), sources, np.array([entry[2] for entry in entries], real)
 
 
-def _interpolate(x: Array, axis: int, factor: int, transposed: bool) -> Array:
+def _interpolate(x: Array, axis: int, factor: int, interpolation: str, transposed: bool) -> Array:
     """Apply the matrix, or its transpose, along an axis of a C-contiguous array."""
-    length = x.shape[axis]
-    outputs = length // factor if transposed else length * factor
+    if factor == 1:
+        return x
+    outputs = x.shape[axis] // factor if transposed else x.shape[axis] * factor
     y = np.empty((*x.shape[:axis], outputs, *x.shape[axis + 1 :]), x.dtype)
     if not y.size:
         return y
     real = x.dtype.name
-    matrix = _bilinear(outputs if transposed else length, factor, real, transposed)
+    length = outputs if transposed else x.shape[axis]
+    matrix = _matrix(length, factor, interpolation, real, transposed)
     width = math.prod(x.shape[axis + 1 :])
-    record = array("q", (address(x), address(y), length, outputs, width, x.itemsize,
-                         *map(address, matrix)))  # fmt: skip
+    record = array(
+        "q",
+        (address(x), address(y), outputs, width, x.shape[axis], x.itemsize, *map(address, matrix)),
+    )
     run_units(_BLOCKS[real], record, y.size // width, max(1, UNIT // width))
     return y
 
@@ -141,17 +148,10 @@ def upsample2d(x: ArrayLike, *, size: Any = (2, 2), interpolation: str = "neares
     name = "upsample2d"
     rows, columns = _checked(name, size, interpolation)
     images = as_images(name, "the input", x, real_dtype(name, x))
-    count, height, width, channels = images.shape
-    if interpolation == "bilinear":
-        tall = _interpolate(np.require(images, requirements="C"), 1, rows, False)
-        return _interpolate(tall, 2, columns, False)
-    y = np.empty((count, height * rows, width * columns, channels), images.dtype)
-    plans = (
-        transposed_plan(height * rows, height, rows, rows, 1, 0),
-        transposed_plan(width * columns, width, columns, columns, 1, 0),
-    )
-    run_windows(SUM, images, y, *plans, (rows, columns))
-    return y
+    # Columns first, while there are few; rows are copied in long runs.
+    wide = _interpolate(np.require(images, None, "C"), 2, columns, interpolation, False)
+    enlarged = _interpolate(wide, 1, rows, interpolation, False)
+    return enlarged.copy() if enlarged is x else enlarged
 
 
 def upsample2d_grad(dy: ArrayLike, *, size: Any = (2, 2), interpolation: str = "nearest") -> Array:
@@ -181,22 +181,15 @@ def upsample2d_grad(dy: ArrayLike, *, size: Any = (2, 2), interpolation: str = "
     name = "upsample2d_grad"
     rows, columns = _checked(name, size, interpolation)
     gradient = as_images(name, "dy", dy, real_dtype(name, dy))
-    count, height, width, channels = gradient.shape
+    height, width = gradient.shape[1:3]
     if height % rows or width % columns:
         raise ValueError(
             f"{name}: dy has shape {gradient.shape}, whose height and width are no multiples of "
             f"size {(rows, columns)}"
         )
-    if interpolation == "bilinear":
-        narrow = _interpolate(np.require(gradient, requirements="C"), 2, columns, True)
-        return _interpolate(narrow, 1, rows, True)
-    dx = np.empty((count, height // rows, width // columns, channels), gradient.dtype)
-    plans = (
-        forward_plan(height, height // rows, rows, rows, 1, 0),
-        forward_plan(width, width // columns, columns, columns, 1, 0),
-    )
-    run_windows(SUM, gradient, dx, *plans, (rows, columns))
-    return dx
+    flat = _interpolate(np.require(gradient, None, "C"), 1, rows, interpolation, True)
+    reduced = _interpolate(flat, 2, columns, interpolation, True)
+    return reduced.copy() if reduced is dy else reduced
 
 
 def _warm(real: str) -> None:

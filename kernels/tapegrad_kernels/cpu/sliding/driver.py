@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from tapegrad_kernels._compile.intrinsic import intrinsic
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import call_address, int64_at
 from tapegrad_kernels.cpu.simd import INT32, INT64, ITEM_SIZE, POINTER, VOID, int64
-from tapegrad_kernels.cpu.sliding.plan import FIELDS, STEP, TAP_STEP, TAPS
+from tapegrad_kernels.cpu.sliding.plan import FIELDS, Plan
 from tapegrad_kernels.cpu.sliding.strips import (
     DENSE,
     LARGEST,
@@ -85,10 +86,11 @@ def _tables(dtype: str) -> int:
     return int(function())
 
 
-def strips_of(kind: int, dtype: str, narrow: bool = True) -> tuple[int, int]:
+@functools.cache
+def strips_of(kind: int, dtype: np.dtype[Any], narrow: bool) -> tuple[int, int]:
     """Address of the table of strips of a kind, and the slot of its widest."""
     place = list(_WIDEST).index((kind, narrow))
-    return _tables(dtype) + 8 * _SLOTS * place, _WIDEST[kind, narrow]
+    return _tables(dtype.name) + 8 * _SLOTS * place, _WIDEST[kind, narrow]
 
 
 @intrinsic
@@ -218,18 +220,12 @@ def bytes_to_touch(source: Array) -> int:
     return (source.shape[2] - 1) * source.strides[2] + source.shape[3] * source.itemsize
 
 
-def _inner_kind(kind: int, plan: Array) -> int:
-    """The kind of strips where the whole window is inside the source."""
-    dense = kind == WEIGHT and len(plan) == 1 and plan[0, STEP] == plan[0, TAP_STEP] == 1
-    return DENSE.get(int(plan[0, TAPS]), kind) if dense else kind
-
-
 def run_windows(
     kind: int,
     source: Array,
     output: Array,
-    row_plan: Array,
-    column_plan: Array,
+    row_plan: Plan,
+    column_plan: Plan,
     window: tuple[int, int],
     *,
     weights: Array | None = None,
@@ -248,7 +244,7 @@ def run_windows(
         belong to it it is C-contiguous.
     output : ndarray
         C-contiguous.
-    row_plan, column_plan : ndarray
+    row_plan, column_plan : Plan
         From `plan`.
     window : (height, width)
         Size of the window, by which taps are numbered.
@@ -264,24 +260,24 @@ def run_windows(
     if not output.size:
         return
     images, height, width, channels = output.shape
-    row_phases, column_phases = len(row_plan), len(column_plan)
+    row_phases, column_phases = row_plan.phases, column_plan.phases
     taps = -(-window[0] * window[1] // (row_phases * column_phases))
     work = width * channels * taps
     row_block = max(1, min(height, UNIT // work))
     row_blocks = -(-height // row_block)
     number_bytes = 1 if positions is None else positions.itemsize
     narrow = number_bytes == 1
-    dtype = output.dtype.name
-    edge_table, widest = strips_of(kind, dtype, narrow)
+    edge_table, widest = strips_of(kind, output.dtype, narrow)
+    inner_kind = DENSE.get(column_plan.dense_taps, kind) if kind == WEIGHT else kind
     record = array(
         "q",
         (
-            strips_of(_inner_kind(kind, column_plan), dtype, narrow)[0], edge_table, widest,
+            strips_of(inner_kind, output.dtype, narrow)[0], edge_table, widest,
             address(source), *source.strides[:3],
             # Without weights, the number of a tap takes the place of their address.
             address(weights), *((window[1], 1) if weights is None else weights.strides[:2]),
             address(output), *output.strides[:3],
-            address(row_plan), row_phases, address(column_plan), column_phases,
+            row_plan.address, row_phases, column_plan.address, column_phases,
             height, row_block, row_blocks, channels,
             flags, address(bias),
             address(positions), kind == ROUTE,

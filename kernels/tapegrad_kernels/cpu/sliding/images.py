@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
+_NATIVE = {FLOAT32: FLOAT32, FLOAT64: FLOAT64}
 
 
 def real_dtype(operation: str, *arrays: ArrayLike) -> np.dtype[Any]:
@@ -20,6 +21,14 @@ def real_dtype(operation: str, *arrays: ArrayLike) -> np.dtype[Any]:
     TypeError
         If an array does not hold real numbers.
     """
+    # The usual case first: most of a small call is what happens in Python.
+    for array in arrays:
+        if type(array) is not np.ndarray or array.dtype is not _NATIVE.get(array.dtype):
+            break
+    else:
+        dtype = arrays[0].dtype  # type: ignore[union-attr]
+        if len(arrays) == 1 or all(array.dtype is dtype for array in arrays):  # type: ignore[union-attr]
+            return dtype
     dtype = np.result_type(*(np.asarray(array).dtype for array in arrays))
     if dtype in (FLOAT32, FLOAT64):
         return dtype.newbyteorder("=")

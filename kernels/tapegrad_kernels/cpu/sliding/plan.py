@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,25 @@ COUNT, STEP, OFFSET, TAP_STEP, TAPS, FIRST_TAP, TAP_INCREMENT, LOW, HIGH, SOURCE
 # The source element under tap k of the phase's output u is at u * STEP + OFFSET + k * TAP_STEP,
 # if that is inside the SOURCE's length. Within the window it is number
 # FIRST_TAP + k * TAP_INCREMENT. The outputs from LOW up to HIGH have all their taps inside.
+
+
+class Plan(NamedTuple):
+    """A plan and what the driver asks of it."""
+
+    table: np.ndarray[Any, Any]
+    """Of int64, shape (phases, FIELDS)."""
+    address: int
+    """Of the table."""
+    phases: int
+    """Length of the table."""
+    dense_taps: int
+    """Taps of a window that moves by 1 over adjacent elements, else 0."""
+
+
+def _plan(rows: list[list[int]]) -> Plan:
+    table = np.array(rows, np.int64)
+    dense = len(rows) == 1 and rows[0][STEP] == rows[0][TAP_STEP] == 1
+    return Plan(table, table.ctypes.data, len(rows), rows[0][TAPS] if dense else 0)
 
 
 def _row(
@@ -53,39 +72,31 @@ def _row(
 @functools.lru_cache(maxsize=1024)
 def forward_plan(
     size: int, outputs: int, kernel: int, stride: int, dilation: int, before: int
-) -> np.ndarray[Any, Any]:
+) -> Plan:
     """The plan of windows that read `size` elements, padded by `before`, into `outputs`.
-
-    Returns
-    -------
-    ndarray of int64, shape (1, FIELDS)
 
     Examples
     --------
-    >>> plan = forward_plan(5, 5, 3, 1, 1, 1)
-    >>> int(plan[0, OFFSET]), int(plan[0, LOW]), int(plan[0, HIGH])
-    (-1, 1, 4)
+    >>> forward_plan(5, 5, 3, 1, 1, 1).table[0, [OFFSET, LOW, HIGH]].tolist()
+    [-1, 1, 4]
     """
-    return np.array([_row(outputs, stride, -before, dilation, kernel, 0, 1, size)], np.int64)
+    return _plan([_row(outputs, stride, -before, dilation, kernel, 0, 1, size)])
 
 
 @functools.lru_cache(maxsize=1024)
 def transposed_plan(
     size: int, outputs: int, kernel: int, stride: int, dilation: int, before: int
-) -> np.ndarray[Any, Any]:
+) -> Plan:
     """The plan that goes back from the `outputs` of `forward_plan` to its `size` elements.
 
-    Returns
-    -------
-    ndarray of int64, shape (stride, FIELDS)
-        Element ``u * stride + phase`` is output u of a phase. Phases beyond the last element
-        have none.
+    It has as many phases as the stride: element ``u * stride + phase`` is output u of a phase.
+    Phases beyond the last element have none.
 
     Examples
     --------
     Of windows of 3 that move by 2, even elements lie under taps 0 and 2, odd ones under tap 1:
 
-    >>> transposed_plan(7, 3, 3, 2, 1, 0)[:, TAPS].tolist()
+    >>> transposed_plan(7, 3, 3, 2, 1, 0).table[:, TAPS].tolist()
     [2, 1]
     """
     period = stride // math.gcd(stride, dilation)
@@ -105,4 +116,4 @@ def transposed_plan(
         last = first + (taps - 1) * period
         offset = (padded - first * dilation) // stride - (taps - 1) * step
         rows.append(_row(count, 1, offset, step, taps, last, -period, outputs))
-    return np.array(rows, np.int64)
+    return _plan(rows)

@@ -31,6 +31,7 @@ from tapegrad_kernels.cpu.sliding.driver import (
     run_units,
     touch,
 )
+from tapegrad_kernels.cpu.sliding.plan import Plan
 
 Array = NDArray[Any]
 
@@ -164,8 +165,8 @@ _owners: list[Any] = []  # Numba unloads the code of a function that is collecte
 
 
 @functools.cache
-def _table(dtype: str) -> int:
-    function = _table_function(dtype)
+def _table(dtype: np.dtype[Any]) -> int:
+    function = _table_function(dtype.name)
     _owners.append(function)
     return int(function())
 
@@ -236,7 +237,7 @@ def taps_block(record, start, stop):  # type: ignore[no-untyped-def]
 
 
 def run_taps(
-    x: Array, g: Array, row_plan: Array, column_plan: Array, window: tuple[int, int]
+    x: Array, g: Array, row_plan: Plan, column_plan: Plan, window: tuple[int, int]
 ) -> Array:
     """``sum(x under tap (i, j) * g)`` over all windows, for each tap and channel.
 
@@ -246,7 +247,7 @@ def run_taps(
         The source. Channels must be adjacent in memory; the other strides are free.
     g : ndarray, shape (images, height, width, channels)
         One number for each window and channel, in memory as `x`.
-    row_plan, column_plan : ndarray
+    row_plan, column_plan : Plan
         Of `plan.forward_plan`.
     window : (height, width)
         Size of the window.
@@ -266,11 +267,11 @@ def run_taps(
     record = array(
         "q",
         (
-            _table(g.dtype.name),
+            _table(g.dtype),
             address(x), *x.strides[:3],
             address(g), *g.strides[:3],
             address(sums), *sums.strides[:3],
-            address(row_plan), address(column_plan),
+            row_plan.address, column_plan.address,
             height, all_rows, part_rows, channels,
             bytes_to_touch(x), bytes_to_touch(g),
         ),
