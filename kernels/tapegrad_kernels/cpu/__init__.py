@@ -19,7 +19,8 @@ module               subject
 ``resampling``       enlarging images
 ``logsumexp``        logarithm of a sum of exponentials
 ``engine``           what automatic differentiation needs besides
-``shaping``          shape, indexing, selection, ordering
+``indexing``         rows by index, segments, ordering, running sums
+``shaping``          shape, indexing, selection
 ===================  ===========================================================
 
 Arrays are taken in any strides and returned as plain ndarrays; float32 stays
@@ -34,6 +35,7 @@ from tapegrad_kernels.cpu import (
     depthwise,
     elementwise,
     engine,
+    indexing,
     normalization,
     optimizers,
     pooling,
@@ -50,7 +52,8 @@ from tapegrad_kernels.cpu.depthwise import *  # noqa: F403
 from tapegrad_kernels.cpu.elementwise import *  # noqa: F403
 from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
-from tapegrad_kernels.cpu.logsumexp import logsumexp
+from tapegrad_kernels.cpu.indexing import *  # noqa: F403
+from tapegrad_kernels.cpu.logsumexp import logsumexp, logsumexp_grad
 from tapegrad_kernels.cpu.normalization import *  # noqa: F403
 from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
 from tapegrad_kernels.cpu.pooling import *  # noqa: F403
@@ -91,6 +94,8 @@ __all__ += [
     "softmax_grad",
 ]
 __all__ += normalization.__all__
+__all__ += ["logsumexp_grad"]
+__all__ += indexing.__all__
 __all__ += optimizers.__all__
 __all__ += random.__all__
 __all__ += shaping.__all__

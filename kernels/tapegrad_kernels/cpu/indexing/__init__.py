@@ -3,7 +3,8 @@
 =================  =============================================================
 module             subject
 =================  =============================================================
-``rows``           rows of a table, sums and extremes of segments
+``rows``           rows of a table by index, and their transpose
+``segments``       sums, products and extremes of segments, counts
 ``along_axis``     one element for each index along an axis, one-hot rows
 ``ordering``       argsort, sort, the largest few
 ``scans``          running sums, products and extremes, linear recurrences
@@ -18,15 +19,7 @@ from tapegrad_kernels.cpu.indexing.along_axis import (
     scatter_along_axis,
 )
 from tapegrad_kernels.cpu.indexing.ordering import argsort, sort, top_k
-from tapegrad_kernels.cpu.indexing.rows import (
-    bincount,
-    gather,
-    scatter_add,
-    segment_max,
-    segment_min,
-    segment_prod,
-    segment_sum,
-)
+from tapegrad_kernels.cpu.indexing.rows import gather, scatter_add
 from tapegrad_kernels.cpu.indexing.scans import (
     cummax,
     cummin,
@@ -34,6 +27,13 @@ from tapegrad_kernels.cpu.indexing.scans import (
     cumsum,
     linear_scan,
     logcumsumexp,
+)
+from tapegrad_kernels.cpu.indexing.segments import (
+    bincount,
+    segment_max,
+    segment_min,
+    segment_prod,
+    segment_sum,
 )
 
 __all__ = [

@@ -113,9 +113,8 @@ def gather_along_axis(x: ArrayLike, indices: ArrayLike, *, axis: int) -> Array:
     length = array.shape[axis]
     check_range("gather_along_axis", "index", chosen, length, "elements")
     rows, picked = last_axis(array, axis), last_axis(chosen, axis)
-    y = np.empty(picked.shape, array.dtype)
+    each, y = chosen.shape[axis], np.empty(picked.shape, array.dtype)
     if y.size:
-        each = y.shape[-1]
         made = _BLOCKS["gather", y.dtype]
         run(made, y.size // each, CHUNK // each, rows, picked, y, p=length, q=each)
     return back(y, axis)

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tapegrad_kernels._compile import Block, block, kernel, on_warmup
-from tapegrad_kernels._compile.pointers import POINTER_TO, float64_at, int64_at
-from tapegrad_kernels.cpu._map import REAL_NAMES, scalar_functions
+from tapegrad_kernels._compile import on_warmup
+from tapegrad_kernels.cpu._map import REAL_NAMES
 from tapegrad_kernels.cpu.indexing._call import (
     CHUNK,
     Array,
@@ -25,181 +24,7 @@ from tapegrad_kernels.cpu.indexing._call import (
     last_axis,
     run,
 )
-
-_PIECE = 8192
-"""Elements of a row that one task adds."""
-_COLUMNS = 256
-"""Columns that one task adds, where the axis is not the last."""
-
-
-def _make_sum_blocks(real: str) -> dict[str, Block]:
-    at = POINTER_TO[real]
-    number: Any = np.dtype(real).type
-
-    @kernel(inline=True, reassociate=True)
-    def total_of(x, start, stop):  # type: ignore[no-untyped-def]
-        total = 0.0
-        for i in range(start, stop):
-            total += x[i]
-        return total
-
-    @block(f"cumsum_totals.{real}")
-    def totals(record, start, stop):  # type: ignore[no-untyped-def]
-        packed = int64_at(record)
-        x, carries, length, pieces = at(packed[0]), float64_at(packed[2]), packed[3], packed[4]
-        for task in range(start, stop):
-            row = task // pieces
-            left = row * length + (task - row * pieces) * _PIECE
-            carries[task] = total_of(x, left, min(left + _PIECE, (row + 1) * length))
-
-    @block(f"cumsum_pieces.{real}")
-    def rows(record, start, stop):  # type: ignore[no-untyped-def]
-        packed = int64_at(record)
-        x, y, carries = at(packed[0]), at(packed[1]), float64_at(packed[2])
-        length, pieces, reverse = packed[3], packed[4], packed[5]
-        for task in range(start, stop):
-            row = task // pieces
-            left = row * length + (task - row * pieces) * _PIECE
-            right = min(left + _PIECE, (row + 1) * length)
-            quarter = (right - left) // 4
-            step = -1 if reverse else 1
-            first = right - 1 if reverse else left
-            a = carries[task]
-            if quarter >= 8:
-                # Four chains, each from where the one before will end.
-                i, j = first, first + step * quarter
-                k, m = j + step * quarter, j + 2 * step * quarter
-                if reverse:
-                    b = a + total_of(x, j + 1, i + 1)
-                    c = b + total_of(x, k + 1, j + 1)
-                    d = c + total_of(x, m + 1, k + 1)
-                else:
-                    b = a + total_of(x, i, j)
-                    c = b + total_of(x, j, k)
-                    d = c + total_of(x, k, m)
-                for _ in range(quarter):
-                    a += x[i]
-                    b += x[j]
-                    c += x[k]
-                    d += x[m]
-                    y[i], y[j], y[k], y[m] = number(a), number(b), number(c), number(d)
-                    i, j, k, m = i + step, j + step, k + step, m + step
-                first, a = m, d
-            last = left - 1 if reverse else right
-            while first != last:
-                a += x[first]
-                y[first] = number(a)
-                first += step
-
-    @block(f"cumsum_columns.{real}")
-    def columns(record, start, stop):  # type: ignore[no-untyped-def]
-        packed = int64_at(record)
-        x, y, carries = at(packed[0]), at(packed[1]), float64_at(packed[2])
-        length, width, reverse = packed[3], packed[4], packed[5]
-        across = (width + _COLUMNS - 1) // _COLUMNS
-        for task in range(start, stop):
-            outer = task // across
-            left = (task - outer * across) * _COLUMNS
-            wide = min(_COLUMNS, width - left)
-            at_carry = outer * width + left
-            for j in range(wide):
-                carries[at_carry + j] = 0.0
-            for i in range(length):
-                line = length - 1 - i if reverse else i
-                here = (outer * length + line) * width + left
-                for j in range(wide):
-                    total = carries[at_carry + j] + x[here + j]
-                    carries[at_carry + j] = total
-                    y[here + j] = number(total)
-
-    return {"totals": totals, "rows": rows, "columns": columns}
-
-
-def _make_row_blocks(real: str) -> dict[str, Block]:
-    at = POINTER_TO[real]
-    number: Any = np.dtype(real).type
-    one, lowest = number(1.0), number(-np.inf)
-    scalar = scalar_functions(real)
-    exp, log = scalar["exp"], scalar["log"]
-
-    @block(f"cumprod.{real}")
-    def products(record, start, stop):  # type: ignore[no-untyped-def]
-        packed = int64_at(record)
-        x, y, length, reverse = at(packed[0]), at(packed[1]), packed[2], packed[3]
-        step = -1 if reverse else 1
-        for row in range(start, stop):
-            i = (row + 1) * length - 1 if reverse else row * length
-            product = one
-            for _ in range(length):
-                product *= x[i]
-                y[i] = product
-                i += step
-
-    @block(f"cummax.{real}")
-    def extremes(record, start, stop):  # type: ignore[no-untyped-def]
-        packed = int64_at(record)
-        x, y, places = at(packed[0]), at(packed[1]), int64_at(packed[2])
-        length, reverse, smallest = packed[3], packed[4], packed[5]
-        step = -1 if reverse else 1
-        sign = -one if smallest else one
-        for row in range(start, stop):
-            first = row * length
-            i = first + length - 1 if reverse else first
-            best, place = x[i], i - first
-            for _ in range(length):
-                if sign * x[i] > sign * best or (x[i] != x[i] and best == best):
-                    best, place = x[i], i - first
-                y[i], places[i] = best, place
-                i += step
-
-    @block(f"logcumsumexp.{real}")
-    def exponentials(record, start, stop):  # type: ignore[no-untyped-def]
-        packed = int64_at(record)
-        x, y, length, reverse = at(packed[0]), at(packed[1]), packed[2], packed[3]
-        step = -1 if reverse else 1
-        for row in range(start, stop):
-            i = (row + 1) * length - 1 if reverse else row * length
-            largest, total = lowest, number(0.0)
-            for _ in range(length):
-                value = x[i]
-                if value > largest:
-                    total = total * exp(largest - value) + one
-                    largest = value
-                elif value == largest:
-                    total += one if value > lowest else number(0.0)
-                else:
-                    total += exp(value - largest)
-                y[i] = largest + log(total)
-                i += step
-
-    @block(f"linear_scan.{real}")
-    def recurrence(record, start, stop):  # type: ignore[no-untyped-def]
-        packed = int64_at(record)
-        a, b, y = at(packed[0]), at(packed[1]), at(packed[2])
-        length, reverse = packed[3], packed[4]
-        step = -1 if reverse else 1
-        for row in range(start, stop):
-            i = (row + 1) * length - 1 if reverse else row * length
-            state = b[i]
-            y[i] = state
-            for _ in range(length - 1):
-                i += step
-                state = a[i] * state + b[i]
-                y[i] = state
-
-    return {
-        "cumprod": products,
-        "cummax": extremes,
-        "logcumsumexp": exponentials,
-        "linear_scan": recurrence,
-    }
-
-
-_BLOCKS = {
-    (name, np.dtype(real)): made
-    for real in REAL_NAMES
-    for name, made in (_make_sum_blocks(real) | _make_row_blocks(real)).items()
-}
+from tapegrad_kernels.cpu.indexing._scan_kernels import BLOCKS, COLUMNS, PIECE
 
 
 def _prepared(operation: str, x: ArrayLike, axis: int | None) -> tuple[Array, int]:
@@ -223,7 +48,7 @@ def _run_rows(name: str, reverse: bool, *arrays: Array, smallest: bool = False) 
     first = arrays[0]
     if first.size:
         length = first.shape[-1]
-        made = _BLOCKS[name, first.dtype]
+        made = BLOCKS[name, first.dtype]
         settings = {"p": length, "q": int(reverse), "r": int(smallest)}
         run(made, first.size // length, CHUNK // length, *arrays, **settings)
 
@@ -267,23 +92,23 @@ def cumsum(x: ArrayLike, *, axis: int | None = None, reverse: bool = False) -> A
     outer = int(np.prod(array.shape[:axis]))
     width = array.size // (outer * length)
     if width > 1:
-        tasks = outer * -(-width // _COLUMNS)
-        chunk = CHUNK // (length * min(width, _COLUMNS))
-        made, carries = _BLOCKS["columns", y.dtype], np.empty(outer * width)
+        tasks = outer * -(-width // COLUMNS)
+        chunk = CHUNK // (length * min(width, COLUMNS))
+        made, carries = BLOCKS["columns", y.dtype], np.empty(outer * width)
         run(made, tasks, chunk, array, y, carries, p=length, q=width, r=int(reverse))
         return y
-    pieces = -(-length // _PIECE)
-    chunk = CHUNK // min(length, _PIECE)
+    pieces = -(-length // PIECE)
+    chunk = CHUNK // min(length, PIECE)
     carries = np.zeros((outer, pieces))
     settings = {"p": length, "q": pieces, "r": int(reverse)}
     if pieces > 1:
-        made = _BLOCKS["totals", y.dtype]
+        made = BLOCKS["totals", y.dtype]
         run(made, outer * pieces, chunk, array, y, carries, **settings)
         sums = carries[:, ::-1] if reverse else carries
         before = np.zeros_like(sums)
         np.cumsum(sums[:, :-1], axis=1, out=before[:, 1:])
         carries = np.ascontiguousarray(before[:, ::-1] if reverse else before)
-    run(_BLOCKS["rows", y.dtype], outer * pieces, chunk, array, y, carries, **settings)
+    run(BLOCKS["rows", y.dtype], outer * pieces, chunk, array, y, carries, **settings)
     return y
 
 
@@ -426,7 +251,7 @@ def linear_scan(a: ArrayLike, b: ArrayLike, *, axis: int = -1, reverse: bool = F
 
 
 def _warm(real: str) -> None:
-    x = np.ones((1, _PIECE + 1), real)
+    x = np.ones((1, PIECE + 1), real)
     cumsum(x, axis=1)
     cumsum(x, axis=0)
     for scan in (cumprod, cummax, logcumsumexp):
