@@ -147,6 +147,7 @@ from tapegrad.ops._random import (
     random_permutation,
     random_uniform,
 )
+from tapegrad.ops._recurrent import gru, lstm, simple_rnn
 from tapegrad.ops._reduction import (
     all,
     any,
@@ -374,6 +375,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "group_norm",
+    "gru",
     "hstack",
     "hypot",
     "identity",
@@ -402,6 +404,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "lstm",
     "matmul",
     "max",
     "max_pool1d",
@@ -459,6 +462,7 @@ __all__ = [
     "sigmoid_grad",
     "sign",
     "signbit",
+    "simple_rnn",
     "sin",
     "sinh",
     "size",

@@ -69,7 +69,7 @@ def backward(name: str, arguments: list[Any], result: Any, by: list[Any], **para
     return getattr(cpu, f"{name}_backward")(*arguments, *saved, *by, **params)
 
 
-def tolerance(dtype: Any, factor: float) -> dict[str, float]:
+def tolerance(dtype: Any, factor: float) -> dict[str, Any]:
     eps = factor * np.finfo(dtype).eps
     return {"rtol": eps, "atol": eps}
 

@@ -17,6 +17,7 @@ module               subject
 ``depthwise``        depthwise convolution and its gradients
 ``pooling``          largest and mean elements of windows
 ``resampling``       enlarging images
+``recurrent``        LSTM, GRU and simple recurrent networks over sequences
 ``logsumexp``        logarithm of a sum of exponentials
 ``engine``           what automatic differentiation needs besides
 ``indexing``         rows by index, segments, ordering, running sums
@@ -40,6 +41,7 @@ from tapegrad_kernels.cpu import (
     optimizers,
     pooling,
     random,
+    recurrent,
     reductions,
     resampling,
     shaping,
@@ -58,6 +60,7 @@ from tapegrad_kernels.cpu.normalization import *  # noqa: F403
 from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
 from tapegrad_kernels.cpu.pooling import *  # noqa: F403
 from tapegrad_kernels.cpu.random import *  # noqa: F403
+from tapegrad_kernels.cpu.recurrent import *  # noqa: F403
 from tapegrad_kernels.cpu.reductions import *  # noqa: F403
 from tapegrad_kernels.cpu.resampling import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
@@ -98,4 +101,5 @@ __all__ += ["logsumexp_grad"]
 __all__ += indexing.__all__
 __all__ += optimizers.__all__
 __all__ += random.__all__
+__all__ += recurrent.__all__
 __all__ += shaping.__all__

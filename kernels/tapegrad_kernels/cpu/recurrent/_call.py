@@ -1,0 +1,217 @@
+"""From NumPy arrays to one call of a kernel: checks, sizes, scratch memory."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import ArrayLike, NDArray
+
+from tapegrad_kernels._compile import Block, native_entry
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
+from tapegrad_kernels._compile.pointers import address_of
+from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64
+from tapegrad_kernels.cpu._memory import borrow, give_back
+from tapegrad_kernels.cpu.gemm.microkernel import tile_for
+from tapegrad_kernels.cpu.gemm.table import table_address
+from tapegrad_kernels.cpu.recurrent import _record as f
+from tapegrad_kernels.cpu.recurrent._loops import loops_address
+from tapegrad_kernels.cpu.recurrent._products import pack_weights
+
+Array = NDArray[Any]
+
+SERIAL_PRODUCTS = 2_000_000
+"""Multiplications with U below which a sequence runs on the calling thread alone."""
+PIECE_ROWS = 16
+"""Rows of a piece of the batch, at most; the number of pieces is even, for pairs of threads."""
+_LINE = 64
+
+
+def _run(block, chunker, launcher, record, arrays):  # type: ignore[no-untyped-def]
+    for place in range(f.ARRAYS):
+        array = arrays[place]
+        record[place] = address_of(array) if array.size else 0
+    place = address_of(record)
+    pack_weights(place)
+    run_chunks(block, place, record[f.PIECES], 1, chunker, launcher)
+
+
+_BYTES = types.Array(types.uint8, 1, "C")
+_NOTHING = np.empty(0, np.uint8)
+
+
+@functools.cache
+def _native_run() -> Callable[..., None]:
+    integer, integers = types.int64, types.Array(types.int64, 1, "C")
+    arrays = types.UniTuple(_BYTES, f.ARRAYS)
+    return native_entry(_run, "run", integer, integer, integer, integers, arrays)
+
+
+@functools.cache
+def _entry(block: Block, real: str) -> tuple[Any, ...]:
+    addresses = block.address, chunk_block.address, parallel_launcher.address
+    tables = table_address(real), loops_address(real)
+    return _native_run(), addresses, tables, tile_for(real).columns
+
+
+def _padded(count: int) -> int:
+    # An odd number of cache lines: rows at powers of two would share the cache's few sets.
+    return (count + 31) // 32 * 32 + 16
+
+
+def run(
+    block: Block,
+    arrays: dict[int, Array | None],
+    batch: int,
+    steps: int,
+    units: int,
+    gate_count: int,
+    *,
+    masks: int,
+    groups: int,
+    reverse: bool,
+    option: int = 0,
+    transposed: bool = False,
+) -> None:
+    """Run a kernel over C-contiguous arrays; `arrays` goes by places in the record."""
+    dtype = arrays[f.OUTPUTS].dtype  # type: ignore[union-attr]
+    native, addresses, tables, width = _entry(block, dtype.name)
+    size = dtype.itemsize
+    pieces = 1
+    if batch * steps * units * units * gate_count >= SERIAL_PRODUCTS:
+        pieces = min(batch, 2 * -(-batch // (2 * PIECE_ROWS)))
+    rows = -(-batch // pieces)
+    state_stride, gate_stride = _padded(units), _padded(gate_count * units)
+    piece_bytes = size * ((rows * (6 + masks) + 4) * state_stride + rows * gate_stride) + 8 * rows
+    piece_bytes = -(-piece_bytes // _LINE) * _LINE
+    group_columns = gate_count * units // groups
+    columns, depth = (units, group_columns) if transposed else (group_columns, units)
+    group_bytes = -(-columns // width) * width * depth * size
+    group_bytes = -(-group_bytes // _LINE) * _LINE
+    loan = borrow(groups * group_bytes + pieces * piece_bytes)
+    flat = [_NOTHING] * f.ARRAYS
+    for place, array in arrays.items():
+        if array is not None:
+            flat[place] = array.reshape(-1).view(np.uint8)
+    record = np.array(
+        [0] * f.ARRAYS
+        + [
+            *tables,
+            size,
+            batch,
+            steps,
+            units,
+            gate_count,
+            groups,
+            masks,
+            reverse,
+            option,
+            transposed,
+        ]
+        + [pieces, state_stride, gate_stride, piece_bytes, group_bytes]
+        + [loan[0], loan[0] + groups * group_bytes],
+        np.int64,
+    )
+    native(*addresses, record, tuple(flat))
+    give_back(loan)
+
+
+def common_dtype(operation: str, *arrays: Any) -> np.dtype[Any]:
+    """float32 or float64: what the arrays, of which some may be None, are computed in."""
+    first = arrays[0].dtype
+    if first in (FLOAT32, FLOAT64) and all(a is None or a.dtype == first for a in arrays):
+        return FLOAT32 if first == FLOAT32 else FLOAT64
+    dtype = np.result_type(*[a for a in arrays if a is not None])
+    if dtype.kind in "iub":
+        return FLOAT64
+    if dtype.kind != "f":
+        raise TypeError(
+            f"{operation}: got an array of {dtype}, expected real numbers; "
+            "convert it to float32 or float64"
+        )
+    return FLOAT64 if dtype.itemsize >= 8 else FLOAT32
+
+
+def prepare(
+    operation: str,
+    gate_count: int,
+    bias_shape: tuple[int, ...],
+    x: ArrayLike,
+    w: ArrayLike,
+    u: ArrayLike,
+    b: ArrayLike,
+    states: tuple[tuple[str, ArrayLike | None], ...],
+    mask: ArrayLike | None,
+    recurrent_mask: ArrayLike | None,
+) -> tuple[Array, Array, Array, Array, list[Array | None], Array | None, Array | None]:
+    """All arrays of a call, checked, C-contiguous and of one dtype; None stays None.
+
+    `bias_shape` is in units of gates: ``(4,)`` stands for ``(4 * units,)``.
+    """
+    given = [np.asarray(a) for a in (x, w, u, b)]
+    x, w, u, b = given
+    optional = [None if s is None else np.asarray(s) for _, s in states]
+    dropped = None if recurrent_mask is None else np.asarray(recurrent_mask)
+    dtype = common_dtype(operation, *given, *optional, dropped)
+    if x.ndim != 3 or x.shape[1] == 0:
+        raise ValueError(
+            f"{operation}: x has shape {x.shape}, expected (batch, time, features) "
+            "with at least one step of time"
+        )
+    if u.ndim != 2 or u.shape[1] != gate_count * u.shape[0] or u.shape[0] == 0:
+        raise ValueError(
+            f"{operation}: u has shape {u.shape}, expected (units, {gate_count} * units)"
+        )
+    units = u.shape[0]
+    batch, steps, features = x.shape
+    expected: list[tuple[str, Array | None, tuple[int, ...]]] = [
+        ("w", w, (features, gate_count * units)),
+        ("b", b, (*bias_shape[:-1], bias_shape[-1] * units)),
+    ]
+    for (name, _), state in zip(states, optional, strict=True):
+        expected.append((name, state, (batch, units)))
+    if mask is not None:
+        mask = np.asarray(mask)
+        expected.append(("mask", mask, (batch, steps)))
+    for name, array, shape in expected:
+        if array is not None and array.shape != shape:
+            raise ValueError(
+                f"{operation}: {name} has shape {array.shape}, expected {shape} "
+                f"for x of shape {x.shape} and u of shape {u.shape}"
+            )
+    if dropped is not None:
+        wanted = [(batch, units), (gate_count, batch, units)][: 1 if gate_count == 1 else 2]
+        if dropped.shape not in wanted:
+            raise ValueError(
+                f"{operation}: recurrent_mask has shape {dropped.shape}, expected "
+                + " or ".join(map(str, wanted))
+            )
+    if mask is not None:
+        if mask.dtype.kind not in "biu":
+            raise TypeError(
+                f"{operation}: mask is an array of {mask.dtype}, expected bool; "
+                "compare it, as in mask != 0"
+            )
+        mask = np.asarray(mask != 0, np.int64, order="C")
+    x, w, u, b = (np.asarray(a, dtype, order="C") for a in given)
+    *initial, dropped = (
+        None if a is None else np.asarray(a, dtype, order="C") for a in (*optional, dropped)
+    )
+    return x, w, u, b, initial, mask, dropped
+
+
+def check_shapes(operation: str, expected: list[tuple[str, Array | None, tuple[int, ...]]]) -> None:
+    """Raise for the first array that is given and has not its shape."""
+    for name, array, shape in expected:
+        if array is not None and array.shape != shape:
+            raise ValueError(f"{operation}: {name} has shape {array.shape}, expected {shape}")
+
+
+def masks_in(recurrent_mask: Array | None) -> int:
+    """Number of masks of recurrent dropout: none, one for all gates, or one for each."""
+    if recurrent_mask is None:
+        return 0
+    return 1 if recurrent_mask.ndim == 2 else recurrent_mask.shape[0]

@@ -1,0 +1,111 @@
+"""Products of a few rows with the recurrent weights, on gemm's micro-kernels.
+
+U is packed once a call: cut into panels as wide as a micro-kernel's tile, it is then read in
+order, step after step. The rows of a piece are cut into tiles of nearly equal height; each
+element is summed in the order of its depth whatever the tile, so the cut changes no bit.
+
+Everything here works on addresses and serves both dtypes.
+"""
+
+from __future__ import annotations
+
+from tapegrad_kernels._compile import kernel
+from tapegrad_kernels._compile.pointers import call_address, int64_at
+from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE, ROWS
+from tapegrad_kernels.cpu.gemm.table import (
+    COPY_PACKER,
+    ITEM_BYTES,
+    MOST_ROWS,
+    MOST_VECTORS,
+    TILE_COLUMNS,
+    TILE_LANES,
+    TILE_ROWS,
+    TRANSPOSE_PACKER,
+)
+from tapegrad_kernels.cpu.recurrent import _record as f
+
+DEPTH_BLOCK = 128
+"""Depth of a product that is computed at once: a panel of it leaves room in the first cache."""
+
+
+@kernel(inline=True)
+def pack_weights(record):  # type: ignore[no-untyped-def]
+    """Pack U: each group's columns for the forward pass, their transpose for the backward."""
+    r = int64_at(record)
+    t = int64_at(r[f.TABLE])
+    width, lanes, size = t[TILE_COLUMNS], t[TILE_LANES], t[ITEM_BYTES]
+    units = r[f.UNITS]
+    all_columns = r[f.GATE_COUNT] * units
+    group_columns = all_columns // r[f.GROUPS]
+    for group in range(r[f.GROUPS]):
+        source = r[f.U] + group * group_columns * size
+        target = r[f.PACKED] + group * r[f.GROUP_BYTES]
+        if r[f.TRANSPOSED]:
+            for j in range(0, units, lanes):
+                panel = target + j // width * width * group_columns * size
+                call_address(
+                    t[TRANSPOSE_PACKER],
+                    (
+                        source + j * all_columns * size,
+                        all_columns,
+                        panel + j % width * size,
+                        width,
+                        min(lanes, units - j),
+                        group_columns,
+                    ),
+                )
+        else:
+            for j in range(0, group_columns, width):
+                columns = min(width, group_columns - j)
+                call_address(
+                    t[COPY_PACKER],
+                    (
+                        source + j * size,
+                        all_columns,
+                        target + j * units * size,
+                        width,
+                        columns,
+                        units,
+                    ),
+                )
+
+
+@kernel(inline=True)
+def multiply(  # type: ignore[no-untyped-def]
+    table, rows, depth, columns, a, a_stride, packed, c, c_stride, flags, bias
+):
+    """``c[i, j] (+)= sum_p a[i, p] * packed[p, j] (+ bias[j])``; strides in elements."""
+    t = int64_at(table)
+    tile_rows, lanes = t[TILE_ROWS], t[TILE_LANES]
+    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
+    tiles = (rows + tile_rows - 1) // tile_rows
+    height = rows // tiles
+    taller = rows - height * tiles  # tiles with one row more
+    for j in range(0, columns, width):
+        count = min(width, columns - j)
+        slot = ROWS * MOST_VECTORS * MOST_ROWS + (MOST_ROWS if count > lanes else 0)
+        for p in range(0, depth, DEPTH_BLOCK):
+            # What several tiles read stays in the first cache.
+            stage = flags if p == 0 else ACCUMULATE
+            i = 0
+            for tile in range(tiles):
+                tall = height + 1 if tile < taller else height
+                call_address(
+                    t[slot + tall - 1],
+                    (
+                        a + (i * a_stride + p) * size,
+                        a_stride,
+                        packed + (j * depth + p * width) * size,
+                        width,
+                        c + (i * c_stride + j) * size,
+                        c_stride,
+                        min(DEPTH_BLOCK, depth - p),
+                        count,
+                        stage,
+                        bias + j * size,
+                        1,
+                        0,
+                        0,
+                    ),
+                )
+                i += tall

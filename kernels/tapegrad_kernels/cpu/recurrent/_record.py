@@ -1,0 +1,44 @@
+"""The record of a call: what every kernel of this family is told, and in what order.
+
+A kernel handles pieces of the batch. It reads addresses, sizes and options from one record of
+64-bit integers, and works in scratch memory of its own, so that pieces run at the same time
+without ever waiting for one another.
+"""
+
+from __future__ import annotations
+
+ARRAYS = 15
+"""Addresses at the head of the record; 0 stands for an array that is not given."""
+
+# Arrays of all kernels. LAST is the last state, or the gradient by it, which the backward
+# kernels replace by the gradient by the first.
+(U, MASK, RECURRENT_MASK, H0, C0, OUTPUTS, CELLS, GATES, INNER, LAST) = range(10)
+# Forward only.
+(INPUTS, RECURRENT_BIAS) = range(10, 12)
+# Backward only.
+(D_OUTPUTS, D_GATES, D_INNER, LEFT, C_FIRST) = range(10, 15)
+D_CELLS = INNER  # an LSTM has no inner product, and other cells have no c
+ONES = C_FIRST  # a row for the products that no mask of recurrent dropout changes
+
+(
+    TABLE,  # of the micro-kernels
+    LOOPS,  # table of the cells' arithmetic
+    ITEM,  # bytes of a number
+    BATCH,
+    STEPS,
+    UNITS,
+    GATE_COUNT,  # blocks of columns of U
+    GROUPS,  # products that U is cut into: one, or one for each gate
+    MASKS,  # recurrent dropout: none, one for all gates, or one for each
+    REVERSE,
+    OPTION,  # of the cell: reset_after of a GRU, relu of a simple RNN
+    TRANSPOSED,  # whether U is packed for the backward pass
+    PIECES,
+    STATE_STRIDE,  # elements between rows of a state in scratch memory
+    GATE_STRIDE,  # elements between rows of gates in scratch memory
+    PIECE_BYTES,
+    GROUP_BYTES,
+    PACKED,
+    SCRATCH,
+    RECORD_LENGTH,
+) = range(ARRAYS, ARRAYS + 20)

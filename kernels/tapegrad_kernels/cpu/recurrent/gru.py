@@ -1,0 +1,274 @@
+"""Gated recurrent units over whole sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tapegrad_kernels._compile import on_warmup
+from tapegrad_kernels.cpu.gemm import gemm
+from tapegrad_kernels.cpu.recurrent import _gru_kernels as kernels
+from tapegrad_kernels.cpu.recurrent import _record as f
+from tapegrad_kernels.cpu.recurrent._call import Array, check_shapes, masks_in, prepare, run
+from tapegrad_kernels.cpu.recurrent._gradients import of_inputs, of_recurrent_weights
+from tapegrad_kernels.cpu.reductions import sum as sum_over
+
+__all__ = ["gru_backward", "gru_forward"]
+
+_GATES = 3
+
+
+def gru_forward(
+    x: ArrayLike,
+    w: ArrayLike,
+    u: ArrayLike,
+    b: ArrayLike,
+    h0: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    recurrent_mask: ArrayLike | None = None,
+    *,
+    reset_after: bool = True,
+    reverse: bool = False,
+) -> tuple[Array, Array, Array, Array]:
+    """Run a gated recurrent unit over sequences.
+
+    At each step, with the columns of `w`, `u` and `b` in three blocks::
+
+        z, r = sigmoid(x w + h u + b)            (blocks 0 and 1)
+        a    = tanh(x w + b[0] + r * (h u + b[1]))   (block 2, reset_after)
+        a    = tanh(x w + (r * h) u + b)             (block 2, otherwise)
+        h    = z * h + (1 - z) * a
+
+    Parameters
+    ----------
+    x : array_like, shape (batch, time, features)
+        Inputs; at least one step.
+    w : array_like, shape (features, 3 * units)
+        Weights of the inputs.
+    u : array_like, shape (units, 3 * units)
+        Weights of the state.
+    b : array_like, shape (2, 3 * units), or (3 * units,) without `reset_after`
+        Biases; with `reset_after` those of the inputs' products and of the state's.
+    h0 : array_like, shape (batch, units), optional
+        Initial state, by default zeros.
+    mask : array_like of bool, shape (batch, time), optional
+        Where it is False a sample's step does not happen: the state stays, and the output of
+        the step before is repeated (zeros before a sample's first step).
+    recurrent_mask : array_like, shape (batch, units) or (3, batch, units), optional
+        Recurrent dropout: multiplies h in the products with `u`, for all gates or each.
+    reset_after : bool, default True
+        Whether the reset gate multiplies the product with `u` or the state before it.
+    reverse : bool, default False
+        Whether to go from the last step to the first. `outputs` are in the order of processing.
+
+    Returns
+    -------
+    outputs : ndarray, shape (batch, time, units)
+        h after each step.
+    last : ndarray, shape (batch, units)
+        h after the last step.
+    gates : ndarray, shape (batch, time, 3 * units)
+        z, r and a in the order of `x`, zeros at masked steps.
+    inner : ndarray, shape (batch, time, units)
+        ``h u + b[1]`` of block 2 or, without `reset_after`, ``r * h``, in the order of `x`,
+        zeros at masked steps. `gates` and `inner` are what `gru_backward` needs besides; that
+        is all the memory that a call keeps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has a dtype or shape that does not fit.
+
+    References
+    ----------
+    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014),
+    arXiv:1406.1078; versions 3 and 1 of it are the two kinds. Blocks are ordered as in Keras.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, w, u, b = np.ones((2, 5, 3)), np.zeros((3, 12)), np.zeros((4, 12)), np.zeros((2, 12))
+    >>> outputs, last, gates, inner = gru_forward(x, w, u, b)
+    >>> outputs.shape, float(gates[0, 0, 0])
+    ((2, 5, 4), 0.5)
+    """
+    bias_shape = (2, _GATES) if reset_after else (_GATES,)
+    x, w, u, b, (h0,), mask, dropped = prepare(
+        "gru_forward", _GATES, bias_shape, x, w, u, b, (("h0", h0),), mask, recurrent_mask
+    )
+    batch, steps, features = x.shape
+    units = u.shape[0]
+    rows = x.reshape(batch * steps, features)
+    gates = gemm(rows, w, bias=b[0] if reset_after else b)
+    gates = gates.reshape(batch, steps, _GATES * units)
+    outputs = np.empty((batch, steps, units), x.dtype)
+    inner = np.empty((batch, steps, units), x.dtype)
+    last = np.empty((batch, units), x.dtype)
+    if batch:
+        masks = masks_in(dropped)
+        run(
+            kernels.gru_forward,
+            {
+                f.U: u,
+                f.MASK: mask,
+                f.RECURRENT_MASK: dropped,
+                f.H0: h0,
+                f.OUTPUTS: outputs,
+                f.GATES: gates,
+                f.INNER: inner,
+                f.LAST: last,
+                f.RECURRENT_BIAS: b[1] if reset_after else None,
+            },
+            batch,
+            steps,
+            units,
+            _GATES,
+            masks=masks,
+            groups=max(1, masks) if reset_after else _GATES,
+            reverse=reverse,
+            option=reset_after,
+        )
+    return outputs, last, gates, inner
+
+
+def gru_backward(
+    x: ArrayLike,
+    w: ArrayLike,
+    u: ArrayLike,
+    b: ArrayLike,
+    h0: ArrayLike | None,
+    mask: ArrayLike | None,
+    recurrent_mask: ArrayLike | None,
+    outputs: Array,
+    gates: Array,
+    inner: Array,
+    d_outputs: ArrayLike | None = None,
+    d_last: ArrayLike | None = None,
+    *,
+    reset_after: bool = True,
+    reverse: bool = False,
+    inputs: bool = True,
+    weights: bool = True,
+) -> tuple[Array, ...]:
+    """Gradients of `gru_forward`, back through time.
+
+    Parameters
+    ----------
+    x, w, u, b, h0, mask, recurrent_mask, reset_after, reverse
+        As in the call of `gru_forward`.
+    outputs, gates, inner : ndarray
+        What it returned.
+    d_outputs, d_last : array_like, optional
+        Gradients by `outputs` and `last`; None stands for zeros.
+    inputs : bool, default True
+        Whether the gradient by `x` is wanted.
+    weights : bool, default True
+        Whether those by `w`, `u` and `b` are.
+
+    Returns
+    -------
+    tuple of ndarray
+        Gradients by x (if `inputs`), by w, u and b (if `weights`), and by h0, with the shapes
+        of these.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has a dtype or shape that does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arguments = np.ones((2, 5, 3)), np.ones((3, 12)), np.ones((4, 12)), np.zeros((2, 12))
+    >>> outputs, last, gates, inner = gru_forward(*arguments)
+    >>> gradients = gru_backward(*arguments, None, None, None, outputs, gates, inner, outputs)
+    >>> [gradient.shape for gradient in gradients]
+    [(2, 5, 3), (3, 12), (4, 12), (2, 12), (2, 4)]
+    """
+    name, bias_shape = "gru_backward", (2, _GATES) if reset_after else (_GATES,)
+    x, w, u, b, (h0,), mask, dropped = prepare(
+        name, _GATES, bias_shape, x, w, u, b, (("h0", h0),), mask, recurrent_mask
+    )
+    batch, steps, _ = x.shape
+    units = u.shape[0]
+    sequence, state = (batch, steps, units), (batch, units)
+    outputs, gates, inner = (np.asarray(a, x.dtype, order="C") for a in (outputs, gates, inner))
+    dy, dh = (None if a is None else np.asarray(a, x.dtype, order="C") for a in (d_outputs, d_last))
+    check_shapes(
+        name,
+        [
+            ("outputs", outputs, sequence),
+            ("gates", gates, (batch, steps, _GATES * units)),
+            ("inner", inner, sequence),
+            ("d_outputs", dy, sequence),
+            ("d_last", dh, state),
+        ],
+    )
+    dh = np.zeros(state, x.dtype) if dh is None else dh.copy()
+    masks = masks_in(dropped)
+    dg = np.empty((batch, steps, _GATES * units), x.dtype)
+    d_inner = np.empty(sequence, x.dtype) if reset_after else None
+    left = np.empty((max(1, masks), *sequence), x.dtype)
+    if batch:
+        run(
+            kernels.gru_backward,
+            {
+                f.U: u,
+                f.MASK: mask,
+                f.RECURRENT_MASK: dropped,
+                f.H0: h0,
+                f.OUTPUTS: outputs,
+                f.GATES: gates,
+                f.INNER: inner,
+                f.LAST: dh,
+                f.D_OUTPUTS: dy,
+                f.D_GATES: dg,
+                f.D_INNER: d_inner,
+                f.LEFT: left,
+                f.ONES: None if reset_after else np.ones(units, x.dtype),
+            },
+            batch,
+            steps,
+            units,
+            _GATES,
+            masks=masks,
+            groups=max(1, masks) if reset_after else _GATES,
+            reverse=reverse,
+            option=reset_after,
+            transposed=True,
+        )
+    rows = dg.reshape(batch * steps, _GATES * units)
+    gradients = of_inputs(x, w, rows, inputs, weights)
+    if weights:
+        if d_inner is None:
+            candidate, left_of_candidate = rows[:, 2 * units :], inner[None]
+        else:
+            candidate, left_of_candidate = d_inner.reshape(batch * steps, units), left[-1:]
+        du = [
+            of_recurrent_weights(rows[:, : 2 * units], left[:2]),
+            of_recurrent_weights(candidate, left_of_candidate),
+        ]
+        db = sum_over(rows, axis=0)
+        if d_inner is not None:
+            db = np.stack([db, np.concatenate([db[: 2 * units], sum_over(candidate, axis=0)])])
+        gradients += [np.concatenate(du, axis=1), db]
+    return (*gradients, dh)
+
+
+def _warm(dtype: Any) -> None:
+    x, w = np.zeros((1, 1, 1), dtype), np.zeros((2, 3), dtype)
+    arguments = x, w[:1], w[:1], w
+    outputs, _, gates, inner = gru_forward(*arguments)
+    gru_backward(*arguments, None, None, None, outputs, gates, inner)
+
+
+@on_warmup("gru float32")
+def _warm_float32() -> None:
+    _warm("float32")
+
+
+@on_warmup("gru float64")
+def _warm_float64() -> None:
+    _warm("float64")
