@@ -32,6 +32,10 @@ from tapegrad_kernels.cpu.gemm.microkernel import Tile, tile_for
 from tapegrad_kernels.cpu.gemm.table import table_address
 from tapegrad_kernels.cpu.simd import ITEM_SIZE
 
+IN_PLACE, GATHERED, SCATTERED = "in place", "gathered", "scattered"
+PADDED, BY_PLACE = "padded", "by place"
+"""Names of algorithms: see `correlation`, `scatter` and `plan_kernel_grad`."""
+
 ROW_BLOCK = 504
 """Positions of a long row that are handled at a time: whole tiles of all heights."""
 PATCH_BYTES = 1 << 18
@@ -42,11 +46,13 @@ SUMMED_POSITIONS = 256
 """Positions whose gradients are packed at a time for the gradient of the weights."""
 FEW_TILES = 12
 """Tiles of rows up to which weights are read where they are."""
-LOW_TILE = 1.0
+LOW_TILE = 0.5
 """What a tile costs for each element of depth beside its rows, in rows."""
-GATHER_COST = 4.0
+GATHER_COST = 11.0
 """What copying an element costs, in multiplications by one vector."""
-SCATTER_COST = 5.0
+PADDING_COST = 2.0
+"""What copying images between zeros costs, in the multiplications of a column of weights."""
+SCATTER_COST = 3.0
 """What reading and writing a tile of the result and calling costs, in elements of depth."""
 MOST_CUTS = 16
 """Parts of a sum over positions, where the weights are too few to share."""
@@ -114,8 +120,7 @@ def _new_record(window: Window, dtype: str) -> np.ndarray:
     record[f.GROUPS] = window.groups
     record[f.MERGED] = window.dilation[1] == 1 and window.groups == 1
     record[f.WORK] = math.prod(window.y_shape) * math.prod(window.w_shape[:3])
-    width = int(record[f.OUT_WIDTH])
-    record[f.X_BLOCK] = width if width <= ROW_BLOCK else ROW_BLOCK
+    record[f.X_BLOCK] = min(int(record[f.OUT_WIDTH]), ROW_BLOCK)
     return record
 
 
@@ -131,8 +136,25 @@ def _row_cost(width: int, tile: Tile) -> float:
     return (width + LOW_TILE * _tiles(width, tile)) / width / (1 + LOW_TILE / tile.rows)
 
 
+def _correlation_costs(record: np.ndarray, tile: Tile) -> dict[str, float]:
+    """Cost of a multiplication by each way to read the images, in those of full tiles."""
+    panels = -(-int(record[f.COLUMNS]) // tile.columns)
+    # Read in place, rows of the window above and below the image are left out.
+    tops = np.arange(record[f.OUT_HEIGHT]) * record[f.STRIDE_Y] - record[f.PAD_TOP]
+    rows = tops[:, None] + np.arange(record[f.KERNEL_HEIGHT]) * record[f.DILATION_Y]
+    inside = float(np.mean((rows >= 0) & (rows < record[f.HEIGHT])))
+    return {
+        IN_PLACE: inside * _row_cost(int(record[f.X_BLOCK]), tile),
+        GATHERED: 1.0 + GATHER_COST / (panels * tile.columns),
+    }
+
+
+def _choose(costs: dict[str, float], forced: str | None) -> str:
+    return forced if forced in costs else min(costs, key=costs.__getitem__)
+
+
 def _correlation_plan(
-    window: Window, record: np.ndarray, dtype: str, packer: Block, may_stay: bool
+    window: Window, record: np.ndarray, dtype: str, packer: Block, algorithm: str
 ) -> Plan:
     """Choose strips, blocks and workspaces; the record holds the sizes."""
     tile, size = tile_for(dtype), ITEM_SIZE[dtype]
@@ -147,9 +169,7 @@ def _correlation_plan(
     row_bytes = ((r[f.X_BLOCK] - 1) * r[f.STRIDE_X] + across) * pixel
     strip = max(1, (PATCH_BYTES // row_bytes - span) // r[f.STRIDE_Y] + 1)
     strip = min(strip, r[f.OUT_HEIGHT])
-    in_place = _row_cost(r[f.X_BLOCK], tile)
-    gathered = 1.0 + GATHER_COST / (panels * tile.columns)
-    if gathered < in_place:
+    if algorithm == GATHERED:
         record[f.GATHERED], record[f.STRIP] = 1, GATHERED_ROWS
         units, part_bytes = positions, GATHERED_ROWS * depth * size
         tiles = _tiles(positions, tile)
@@ -161,7 +181,7 @@ def _correlation_plan(
         tiles = units * _tiles(r[f.X_BLOCK], tile)
     record[f.UNITS] = units
     tasks = r[f.GROUPS] * panels
-    stays = may_stay and tiles <= FEW_TILES and r[f.COLUMNS] % tile.lanes == 0
+    stays = packer is pack_forward and tiles <= FEW_TILES and r[f.COLUMNS] % tile.lanes == 0
     return _finish(
         window,
         dtype,
@@ -175,34 +195,43 @@ def _correlation_plan(
     )
 
 
-def _forward(window: Window, dtype: str) -> Plan:
-    """The plan of `conv2d`."""
-    return _correlation_plan(window, _new_record(window, dtype), dtype, pack_forward, True)
+def plan_forward(window: Window, dtype: str, algorithm: str | None = None) -> Plan:
+    """The plan of `conv2d`, by the cheapest algorithm or the one named."""
+    record = _new_record(window, dtype)
+    chosen = _choose(_correlation_costs(record, tile_for(dtype)), algorithm)
+    return _correlation_plan(window, record, dtype, pack_forward, chosen)
 
 
-def _input_grad(window: Window, dtype: str) -> Plan:
-    """The plan of `conv2d_input_grad`.
+def _flipped_record(window: Window, dtype: str) -> np.ndarray:
+    """The input gradient of stride 1 as a correlation of the output's gradient."""
+    record = _new_record(window, dtype)
+    record[f.HEIGHT], record[f.WIDTH] = window.y_shape[1:3]
+    record[f.OUT_HEIGHT], record[f.OUT_WIDTH] = window.x_shape[1:3]
+    record[f.DEPTH], record[f.COLUMNS] = record[f.COLUMNS], record[f.DEPTH]
+    for axis, pad in ((0, f.PAD_TOP), (1, f.PAD_LEFT)):
+        reach = (window.w_shape[axis] - 1) * window.dilation[axis]
+        record[pad] = reach - window.pads[axis][0]
+    record[f.X_BLOCK] = min(window.x_shape[2], ROW_BLOCK)
+    return record
+
+
+def plan_input_grad(window: Window, dtype: str, algorithm: str | None = None) -> Plan:
+    """The plan of `conv2d_input_grad`, by the cheapest algorithm or the one named.
 
     Correlation with flipped weights multiplies with the zeros beside the gradient's rows;
     scattering reads and writes the result once for each place of the window.
     """
     tile, size = tile_for(dtype), ITEM_SIZE[dtype]
     columns = window.y_shape[3] // window.groups
+    costs = {SCATTERED: _row_cost(window.y_shape[2], tile) * (1 + SCATTER_COST / columns)}
     record = _new_record(window, dtype)
     if window.strides == (1, 1):
-        record[f.HEIGHT], record[f.WIDTH] = window.y_shape[1:3]
-        record[f.OUT_HEIGHT], record[f.OUT_WIDTH] = window.x_shape[1:3]
-        record[f.DEPTH], record[f.COLUMNS] = record[f.COLUMNS], record[f.DEPTH]
-        for axis, pad in ((0, f.PAD_TOP), (1, f.PAD_LEFT)):
-            reach = (window.w_shape[axis] - 1) * window.dilation[axis]
-            record[pad] = reach - window.pads[axis][0]
-        width = window.x_shape[2]
-        record[f.X_BLOCK] = width if width <= ROW_BLOCK else ROW_BLOCK
-        flipped = _row_cost(width, tile) * width / window.y_shape[2]
-        scattered = _row_cost(window.y_shape[2], tile) * (1 + SCATTER_COST / columns)
-        if flipped <= scattered:
-            return _correlation_plan(window, record, dtype, pack_flipped, False)
-        record = _new_record(window, dtype)
+        flipped = _flipped_record(window, dtype)
+        waste = math.prod(window.x_shape[1:3]) / math.prod(window.y_shape[1:3])
+        costs |= {name: waste * c for name, c in _correlation_costs(flipped, tile).items()}
+        chosen = _choose(costs, algorithm)
+        if chosen != SCATTERED:
+            return _correlation_plan(window, flipped, dtype, pack_flipped, chosen)
     panels = -(-int(record[f.DEPTH]) // tile.columns)
     tasks = window.groups * panels
     places = window.w_shape[0] * window.w_shape[1]
@@ -220,8 +249,8 @@ def _input_grad(window: Window, dtype: str) -> Plan:
     )
 
 
-def _kernel_grad(window: Window, dtype: str) -> Plan:
-    """The plan of `conv2d_kernel_grad`."""
+def plan_kernel_grad(window: Window, dtype: str, algorithm: str | None = None) -> Plan:
+    """The plan of `conv2d_kernel_grad`, by the cheapest algorithm or the one named."""
     tile, size = tile_for(dtype), ITEM_SIZE[dtype]
     record = _new_record(window, dtype)
     r = [int(value) for value in record]
@@ -229,9 +258,11 @@ def _kernel_grad(window: Window, dtype: str) -> Plan:
     if record[f.MERGED] and window.reaches_outside:
         # Rows of the window as one run need zeros around the image; one place at a time
         # needs none, but its tiles are as high as there are channels.
-        tall = r[f.DEPTH] / _tiles(r[f.DEPTH], tile) >= 0.85 * merged / _tiles(merged, tile)
-        record[f.MERGED] = not tall
-        record[f.PADDED] = not tall
+        costs = {
+            PADDED: _row_cost(merged, tile) + PADDING_COST / r[f.COLUMNS],
+            BY_PLACE: _row_cost(r[f.DEPTH], tile),
+        }
+        record[f.MERGED] = record[f.PADDED] = _choose(costs, algorithm) == PADDED
     rows = merged if record[f.MERGED] else r[f.DEPTH]
     runs = r[f.KERNEL_HEIGHT] * (1 if record[f.MERGED] else r[f.KERNEL_WIDTH])
     tiles = runs * _tiles(rows, tile) * r[f.GROUPS] * -(-r[f.COLUMNS] // tile.columns)
@@ -291,6 +322,6 @@ def _plan(planner: Callable[[Window, str], Plan]) -> Callable[..., tuple[Window,
     return plan
 
 
-forward_plan = _plan(_forward)
-input_grad_plan = _plan(_input_grad)
-kernel_grad_plan = _plan(_kernel_grad)
+forward_plan = _plan(plan_forward)
+input_grad_plan = _plan(plan_input_grad)
+kernel_grad_plan = _plan(plan_kernel_grad)
