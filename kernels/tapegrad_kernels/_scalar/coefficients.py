@@ -21,6 +21,13 @@ class Coefficients:
     normal_tail: tuple[float, ...]
     """``((a + k) exp(a**2 / 2) (1 - Phi(a)) - k / 2) / (t + 1)`` in ``t = (a - k) / (a + k)``,
     with ``k = normal_tail_shift`` and the standard normal distribution function ``Phi``."""
+    gelu_tail: tuple[float, ...]
+    """``(a + k) exp(a**2 / 2 * log(2) / L) (1 - Phi(a))`` in ``a / (a + k) - m``, with
+    ``L = gelu_log2``, ``k = gelu_tail_shift`` and ``m = gelu_tail_middle``; of float32 alone."""
+    gelu_log2: float
+    """log(2) cut so short that its product with an exponent is exact, for `gelu_tail`."""
+    gelu_tail_largest: float
+    """As `gelu_largest`, but exp of half its square is below ``2**150``."""
     erf: tuple[float, ...]
     """``erf(x) / x`` in ``x**2`` for ``|x| <= 1``."""
     sine: tuple[float, ...]
@@ -33,10 +40,16 @@ class Coefficients:
     """log(2) less `log2_high`."""
     normal_tail_shift: float
     """Where the variable of `normal_tail` is zero."""
+    gelu_tail_shift: float
+    """Where the quotient in the variable of `gelu_tail` is one half."""
+    gelu_tail_middle: float
+    """Middle of the range of that quotient."""
     exp_lowest: float
     """exp of anything less rounds to zero."""
     exp_highest: float
     """exp of this overflows."""
+    sigmoid_largest: float
+    """sigmoid from here on rounds to one, and rounds to zero below its negative."""
     tanh_largest: float
     """tanh from here on rounds to one."""
     erf_largest: float
@@ -76,6 +89,17 @@ FLOAT32 = Coefficients(
         -0.003812567092,
         -0.3275920084,
     ),
+    gelu_tail=(  # 3.7e-8
+        0.06138064644,
+        0.2811083919,
+        -0.3131475025,
+        -0.4817335128,
+        1.720759022,
+        -2.538582318,
+        2.474223829,
+        -1.762536198,
+        0.9457794454,
+    ),
     erf=(  # 1.2e-9
         7.853849828e-05,
         -0.0008010202699,
@@ -101,8 +125,13 @@ FLOAT32 = Coefficients(
     log2_high=0.693359375,
     log2_low=-2.1219444005469057e-4,
     normal_tail_shift=2.0,
+    gelu_tail_shift=4.25,
+    gelu_tail_middle=0.375,
+    gelu_log2=0.693145751953125,
+    gelu_tail_largest=14.4,
     exp_lowest=-104.0,
     exp_highest=89.0,
+    sigmoid_largest=150.0,
     tanh_largest=10.0,
     erf_largest=4.0,
     gelu_largest=15.0,
@@ -158,6 +187,7 @@ FLOAT64 = Coefficients(
         0.6368182276123564,
         -1.2447148695842485,
     ),
+    gelu_tail=(),
     erf=(  # 7.3e-18
         -7.779462971761597e-10,
         1.3710988704190523e-08,
@@ -195,8 +225,13 @@ FLOAT64 = Coefficients(
     log2_high=0.6931471803691238,
     log2_low=1.9082149292705877e-10,
     normal_tail_shift=4.0,
+    gelu_tail_shift=0.0,
+    gelu_tail_middle=0.0,
+    gelu_log2=0.0,
+    gelu_tail_largest=0.0,
     exp_lowest=-746.0,
     exp_highest=710.0,
+    sigmoid_largest=1000.0,
     tanh_largest=20.0,
     erf_largest=6.0,
     gelu_largest=39.0,

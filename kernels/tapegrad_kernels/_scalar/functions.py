@@ -24,6 +24,56 @@ from tapegrad_kernels._scalar.basis import Basis
 from tapegrad_kernels._scalar.coefficients import BY_NAME
 
 
+def build_short_gelu(basis: Basis) -> Any:
+    """Define gelu for float32, with two thirds of the work of the general formula.
+
+    ``x * Phi(x)`` is ``max(x, 0) - a * (1 - Phi(a))`` with ``a = |x|``, and the tail is
+    ``exp(-a**2 / 2)`` times a function that is nearly straight in ``v = a / (a + k)``.
+
+    The exponential is reduced with a rounded logarithm of 2, L, in one exact step instead of
+    two: for ``s = a**2 / 2 - n * L`` it is ``2**-n * exp(-s * log(2) / L)`` times
+    ``exp(-(a**2 / 2) * (1 - log(2) / L))``. The first factor goes into the coefficients of the
+    exponential, the second into those of the tail.
+    """
+    c = BY_NAME[basis.name]
+    real: Any = basis.real
+    integer: Any = basis.integer
+    multiply_add, product_error = basis.multiply_add, basis.product_error
+    bits, from_bits = basis.bits, basis.from_bits
+    none, zero, negative_zero = integer(0), real(0.0), real(-0.0)
+    fraction = integer(basis.fraction_bits)
+    magic = real(1.5 * 2.0**basis.fraction_bits)
+    rebias = integer(127 - int(np.asarray(magic).view(integer)))
+    per_square = real(-0.5 / c.gelu_log2)
+    twice_log2 = real(2.0 * c.gelu_log2)
+    # exp(-r / 2 * log(2) / L) in r = 2 * s, from the polynomial of exp.
+    factor = -0.5 * math.log(2.0) / c.gelu_log2
+    series = (*c.exp, 1.0, 1.0)
+    exponential = basis.polynomial([v * factor ** (6 - i) for i, v in enumerate(series)])
+    ratio = basis.polynomial(c.gelu_tail)
+    shift, middle = real(c.gelu_tail_shift), real(c.gelu_tail_middle)
+    largest = real(c.gelu_tail_largest)
+    # Far out v is made smaller by 2**24 and the power of two larger: then neither is
+    # subnormal, and a subnormal result is rounded once.
+    far, lift_bits = real(4.0), integer(24 << basis.fraction_bits)
+
+    @basis.define
+    def gelu(x):  # type: ignore[no-untyped-def]
+        # Far out the limit, -0, stands for -Inf * 0.
+        a = abs(x)
+        a = largest if a > largest else a
+        h = a * a
+        t = multiply_add(h, per_square, magic)
+        r = multiply_add(t - magic, twice_log2, h) + product_error(a, a, h)
+        v = a / (a + shift)
+        lift = lift_bits if a > far else none
+        power = from_bits(integer(integer(integer(bits(t) + rebias) << fraction) + lift))
+        tail = exponential(r) * (from_bits(integer(bits(v) - lift)) * ratio(v - middle))
+        return multiply_add(-tail, power, x if x >= zero else negative_zero)
+
+    return gelu
+
+
 def build(basis: Basis) -> SimpleNamespace:
     """Define the functions over the operations of a device.
 
@@ -169,10 +219,26 @@ def build(basis: Basis) -> SimpleNamespace:
         y = e / (e + two)
         return from_bits(integer(bits(y) | integer(bits(x) & sign_bit)))
 
+    sigmoid_largest = real(c.sigmoid_largest)
+    negative_log2_e = real(-1.4426950408889634)
+    one_bits = integer(np.asarray(one).view(integer))
+
     @define
     def sigmoid(x):  # type: ignore[no-untyped-def]
-        e = exp(-abs(x))
-        return (e if x < zero else one) / (one + e)
+        # 1 / (1 + exp(-x)) = 2**-h / (2**-h + (1 + m) * 2**(n - h)), where exp(-x) is
+        # (1 + m) * 2**n and h half of n: nothing overflows, neither power is subnormal, and
+        # a subnormal result is rounded once, by the division.
+        x = sigmoid_largest if x > sigmoid_largest else x
+        x = -sigmoid_largest if x < -sigmoid_largest else x
+        t = multiply_add(x, negative_log2_e, magic)
+        k = t - magic
+        r = multiply_add(k, negative_log2_low, multiply_add(k, negative_log2_high, -x))
+        m = multiply_add(r * r, exp_polynomial(r), r)
+        n = integer(bits(t) - magic_bits)
+        h = integer(integer(n >> single) << fraction)
+        s1 = from_bits(integer(one_bits - h))
+        s2 = from_bits(integer(integer(integer(n << fraction) - h) + one_bits))
+        return s1 / (s1 + multiply_add(m, s2, s2))
 
     @define
     def softplus(x):  # type: ignore[no-untyped-def]
@@ -224,18 +290,22 @@ def build(basis: Basis) -> SimpleNamespace:
     gelu_largest = real(c.gelu_largest)
     normal_density = real(1.0 / math.sqrt(2.0 * math.pi))
 
-    @define
-    def gelu(x):  # type: ignore[no-untyped-def]
-        # x * Phi(x). Far out the limit, -0, stands for -Inf * 0.
-        a = abs(x)
-        a = gelu_largest if a > gelu_largest else a
-        y = -gelu_largest if x < -gelu_largest else x
-        m, s1, s2 = exp_negative_square(a, half)
-        ratio = tail_ratio(a)
-        tail = multiply_add(m, ratio, ratio) * s1
-        left = (y * tail) * s2
-        right = y * (one - tail * s2)
-        return left if x < zero else right
+    if basis.name == "float32":
+        gelu = build_short_gelu(basis)
+    else:
+
+        @define
+        def gelu(x):  # type: ignore[no-untyped-def]
+            # x * Phi(x). Far out the limit, -0, stands for -Inf * 0.
+            a = abs(x)
+            a = gelu_largest if a > gelu_largest else a
+            y = -gelu_largest if x < -gelu_largest else x
+            m, s1, s2 = exp_negative_square(a, half)
+            ratio = tail_ratio(a)
+            tail = multiply_add(m, ratio, ratio) * s1
+            left = (y * tail) * s2
+            right = y * (one - tail * s2)
+            return left if x < zero else right
 
     @define
     def gelu_grad(g, x):  # type: ignore[no-untyped-def]
