@@ -45,7 +45,7 @@ SHAPES = (
 KINDS: dict[str, tuple[Callable[..., p.Plan], tuple[str, ...]]] = {
     "forward": (p.plan_forward, (p.IN_PLACE, p.GATHERED)),
     "input gradient": (p.plan_input_grad, (p.IN_PLACE, p.GATHERED, p.SCATTERED)),
-    "kernel gradient": (p.plan_kernel_grad, (p.PADDED, p.BY_PLACE)),
+    "kernel gradient": (p.plan_kernel_grad, (p.IN_PLACE, p.PADDED, p.BY_PLACE, p.GATHERED)),
 }
 
 

@@ -9,6 +9,8 @@ import plain_convolution as plain
 import pytest
 
 from tapegrad_kernels import cpu
+from tapegrad_kernels.cpu.convolution.geometry import make_window
+from tapegrad_kernels.cpu.convolution.plan import plan_forward, plan_input_grad, plan_kernel_grad
 
 DTYPES = ["float32", "float64"]
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
@@ -69,6 +71,37 @@ def test_forward_and_gradients(x_shape, w_shape, settings, dtype):
     _assert_near(cpu.conv2d_input_grad(dy, w, x_shape, **settings), dx, dtype)
     dw = plain.conv2d_kernel_grad(wide_x, wide_dy, w_shape, **settings)
     _assert_near(cpu.conv2d_kernel_grad(x, dy, w_shape, **settings), dw, dtype)
+
+
+ALGORITHMS = {
+    "forward": (plan_forward, ("in place", "gathered")),
+    "input gradient": (plan_input_grad, ("in place", "gathered", "scattered")),
+    "kernel gradient": (plan_kernel_grad, ("in place", "padded", "by place", "gathered")),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", list(ALGORITHMS))
+@pytest.mark.parametrize(("x_shape", "w_shape", "settings"), _cases())
+def test_every_algorithm(x_shape, w_shape, settings, kind, dtype):
+    full = {"strides": 1, "padding": "valid", "dilation": 1, "groups": 1} | settings
+    window = make_window(kind, x_shape, w_shape, **full)
+    if window.is_product or window.is_depthwise:
+        return
+    x, w = _normal(0, x_shape).astype(dtype), _normal(1, w_shape).astype(dtype)
+    dy = _normal(2, window.y_shape).astype(dtype)
+    operands, wanted = {
+        "forward": ((x, w), cpu.conv2d(x, w, **settings)),
+        "input gradient": ((dy, w), cpu.conv2d_input_grad(dy, w, x_shape, **settings)),
+        "kernel gradient": ((x, dy), cpu.conv2d_kernel_grad(x, dy, w_shape, **settings)),
+    }[kind]
+    planner, algorithms = ALGORITHMS[kind]
+    for algorithm in algorithms:
+        plan = planner(window, dtype, algorithm)  # its best where it does not apply
+        memory = np.full(plan.workspace_bytes, 0xFF, np.uint8)  # all NaN
+        got = np.full_like(wanted, np.nan)
+        plan.call(plan.record, *operands, got, plan.no_bias, 0, memory.ctypes.data)
+        _assert_near(got, wanted.astype(np.float64), dtype)
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -128,7 +128,7 @@ def _multiply_rows(record, batch, y0, rows, x0, x1, workspace):  # type: ignore[
 
 
 @kernel(inline=True)
-def _gather_window(record, target, position, group):  # type: ignore[no-untyped-def]
+def gather_window(record, target, position, group):  # type: ignore[no-untyped-def]
     """Copy the window at an output position: (ky, kx, c) in one run."""
     r = int64_at(record)
     size = int64_at(r[f.TABLE])[ITEM_BYTES]
@@ -180,7 +180,7 @@ def _multiply_gathered(record, start, stop, workspace):  # type: ignore[no-untyp
         rows = min(r[f.STRIP], stop - first)
         for group in range(groups):
             for i in range(rows):
-                _gather_window(record, workspace + i * depth * size, first + i, group)
+                gather_window(record, workspace + i * depth * size, first + i, group)
             for panel in range(panels):
                 j = panel * width
                 if r[f.PACKED] != 0:

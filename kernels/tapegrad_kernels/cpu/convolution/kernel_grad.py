@@ -14,7 +14,7 @@ from __future__ import annotations
 from tapegrad_kernels._compile import block, kernel
 from tapegrad_kernels._compile.pointers import call_address, float32_at, float64_at, int64_at
 from tapegrad_kernels.cpu.convolution import record as f
-from tapegrad_kernels.cpu.convolution.correlation import copy_rows, first_inside
+from tapegrad_kernels.cpu.convolution.correlation import copy_rows, first_inside, gather_window
 from tapegrad_kernels.cpu.convolution.packing import panels_of
 from tapegrad_kernels.cpu.convolution.tiles import pack_copied
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE
@@ -31,7 +31,9 @@ from tapegrad_kernels.cpu.gemm.table import (
 def window_tiles(record):  # type: ignore[no-untyped-def]
     """Runs of rows of the weights' matrix, rows in a run, tiles in a run."""
     r = int64_at(record)
-    if r[f.MERGED] != 0:
+    if r[f.GATHERED] != 0:
+        runs, rows = 1, r[f.KERNEL_HEIGHT] * r[f.KERNEL_WIDTH] * r[f.DEPTH]
+    elif r[f.MERGED] != 0:
         runs, rows = r[f.KERNEL_HEIGHT], r[f.KERNEL_WIDTH] * r[f.DEPTH]
     else:
         runs, rows = r[f.KERNEL_HEIGHT] * r[f.KERNEL_WIDTH], r[f.DEPTH]
@@ -123,6 +125,53 @@ def _add_strip(  # type: ignore[no-untyped-def]
             )  # fmt: skip
 
 
+@kernel(inline=True)
+def _add_gathered(  # type: ignore[no-untyped-def]
+    record, first, positions, first_tile, last_tile, first_panel, last_panel, target, stage, memory
+):
+    """Add what some positions, counted over all images, contribute to a rectangle of the weights.
+
+    Their windows are copied side by side: maps may be so small that a tile, loaded and stored
+    for each image, would have little to sum.
+    """
+    r = int64_at(record)
+    table = r[f.TABLE]
+    t = int64_at(table)
+    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
+    columns = r[f.COLUMNS]
+    all_columns = r[f.GROUPS] * columns
+    panels = panels_of(columns, width)
+    _, rows, tiles = window_tiles(record)
+    height = rows // tiles
+    taller = rows - height * tiles
+    windows = memory + r[f.STRIP] * width * size
+    gathered = -1
+    for task in range(first_panel, last_panel):
+        group = task // panels
+        j = task % panels * width
+        count = min(width, columns - j)
+        if group != gathered:
+            gathered = group
+            for i in range(positions):
+                gather_window(record, windows + i * rows * size, first + i, group)
+        gradient = r[f.WEIGHTS] + (first * all_columns + group * columns + j) * size
+        if all_columns != width:
+            pack_copied(table, gradient, all_columns, memory, count, positions)
+            gradient = memory
+        first_slot = MOST_ROWS - 1 if count > t[TILE_LANES] else -1
+        for tile in range(first_tile, last_tile):
+            i = tile * height + min(tile, taller)
+            tall = height + 1 if tile < taller else height
+            c = target + (i * all_columns + group * columns + j) * size
+            call_address(
+                t[first_slot + tall],
+                (
+                    windows + i * size, rows, gradient, width, c, all_columns,
+                    positions, count, stage, 0, 1, 0, 0,
+                ),
+            )  # fmt: skip
+
+
 @block("kernel_grad_parts")
 def kernel_grad_parts(record, start, stop):  # type: ignore[no-untyped-def]
     """Parts: a range of the sum, a range of rows and one of columns of the weights' matrix.
@@ -141,13 +190,28 @@ def kernel_grad_parts(record, start, stop):  # type: ignore[no-untyped-def]
     strips = (r[f.OUT_HEIGHT] + r[f.STRIP] - 1) // r[f.STRIP]
     blocks = (r[f.OUT_WIDTH] + r[f.X_BLOCK] - 1) // r[f.X_BLOCK]
     units = r[f.BATCH] * strips * blocks
+    positions = r[f.BATCH] * r[f.OUT_HEIGHT] * r[f.OUT_WIDTH]
+    if r[f.GATHERED] != 0:
+        units = (positions + r[f.STRIP] - 1) // r[f.STRIP]
     for part in range(start, stop):
         row_part = part % row_parts
         column_part = part // row_parts % column_parts
         cut = part // (row_parts * column_parts)
         target = r[f.TARGET] if cuts == 1 else r[f.PARTIALS] + cut * weights
+        memory = r[f.WORKSPACE] + part * r[f.WORKSPACE_BYTES]
+        first_tile, last_tile = row_part * tiles // row_parts, (row_part + 1) * tiles // row_parts
+        first_panel = column_part * panels // column_parts
+        last_panel = (column_part + 1) * panels // column_parts
         stage = 0
         for unit in range(cut * units // cuts, (cut + 1) * units // cuts):
+            if r[f.GATHERED] != 0:
+                first = unit * r[f.STRIP]
+                _add_gathered(
+                    record, first, min(r[f.STRIP], positions - first),
+                    first_tile, last_tile, first_panel, last_panel, target, stage, memory,
+                )  # fmt: skip
+                stage = ACCUMULATE
+                continue
             x0 = unit % blocks * r[f.X_BLOCK]
             y0 = unit // blocks % strips * r[f.STRIP]
             _add_strip(
@@ -157,13 +221,13 @@ def kernel_grad_parts(record, start, stop):  # type: ignore[no-untyped-def]
                 min(r[f.STRIP], r[f.OUT_HEIGHT] - y0),
                 x0,
                 min(r[f.X_BLOCK], r[f.OUT_WIDTH] - x0),
-                row_part * tiles // row_parts,
-                (row_part + 1) * tiles // row_parts,
-                column_part * panels // column_parts,
-                (column_part + 1) * panels // column_parts,
+                first_tile,
+                last_tile,
+                first_panel,
+                last_panel,
                 target,
                 stage,
-                r[f.WORKSPACE] + part * r[f.WORKSPACE_BYTES],
+                memory,
             )
             stage = ACCUMULATE
 

@@ -50,6 +50,10 @@ LOW_TILE = 0.5
 """What a tile costs for each element of depth beside its rows, in rows."""
 GATHER_COST = 11.0
 """What copying an element costs, in multiplications by one vector."""
+LOAD_COST = 4.0
+"""What loading and storing a tile and the call cost, in elements of depth."""
+GATHERED_BYTES = 1 << 18
+"""Windows that are gathered at a time for the gradient of the weights."""
 PADDING_COST = 2.0
 """What copying images between zeros costs, in the multiplications of a column of weights."""
 SCATTER_COST = 3.0
@@ -249,33 +253,62 @@ def plan_input_grad(window: Window, dtype: str, algorithm: str | None = None) ->
     )
 
 
+def _kernel_grad_costs(window: Window, record: np.ndarray, tile: Tile) -> dict[str, float]:
+    """Cost of a multiplication by each algorithm, in those of full tiles.
+
+    Rows of the window as one run need zeros around the image. One place at a time needs none,
+    but its tiles are as high as there are channels. Either way a tile is loaded and stored for
+    each image, or each strip of it; windows of several images side by side sum more at a time.
+    """
+    depth, columns = int(record[f.DEPTH]), int(record[f.COLUMNS])
+    merged = int(record[f.KERNEL_WIDTH]) * depth
+    positions = math.prod(window.y_shape[1:3])
+    visits = LOAD_COST / min(positions, SUMMED_POSITIONS)
+    whole = int(record[f.KERNEL_HEIGHT]) * merged
+    panels = -(-columns // tile.columns)
+    costs = {GATHERED: _row_cost(whole, tile) + GATHER_COST / (panels * tile.columns)}
+    if not record[f.MERGED]:
+        costs[BY_PLACE] = _row_cost(depth, tile) + visits
+    elif window.reaches_outside:
+        costs[PADDED] = _row_cost(merged, tile) + visits + PADDING_COST / columns
+        costs[BY_PLACE] = _row_cost(depth, tile) + visits
+    else:
+        costs[IN_PLACE] = _row_cost(merged, tile) + visits
+    return costs
+
+
 def plan_kernel_grad(window: Window, dtype: str, algorithm: str | None = None) -> Plan:
     """The plan of `conv2d_kernel_grad`, by the cheapest algorithm or the one named."""
     tile, size = tile_for(dtype), ITEM_SIZE[dtype]
     record = _new_record(window, dtype)
     r = [int(value) for value in record]
     merged = r[f.KERNEL_WIDTH] * r[f.DEPTH]
-    if record[f.MERGED] and window.reaches_outside:
-        # Rows of the window as one run need zeros around the image; one place at a time
-        # needs none, but its tiles are as high as there are channels.
-        costs = {
-            PADDED: _row_cost(merged, tile) + PADDING_COST / r[f.COLUMNS],
-            BY_PLACE: _row_cost(r[f.DEPTH], tile),
-        }
-        record[f.MERGED] = record[f.PADDED] = _choose(costs, algorithm) == PADDED
-    rows = merged if record[f.MERGED] else r[f.DEPTH]
-    runs = r[f.KERNEL_HEIGHT] * (1 if record[f.MERGED] else r[f.KERNEL_WIDTH])
+    depth = r[f.KERNEL_HEIGHT] * merged
+    costs = _kernel_grad_costs(window, record, tile)
+    chosen = _choose(costs, algorithm)
+    record[f.GATHERED] = chosen == GATHERED
+    record[f.PADDED] = chosen == PADDED
+    record[f.MERGED] = chosen in (PADDED, IN_PLACE)
+    rows = depth if chosen == GATHERED else merged if record[f.MERGED] else r[f.DEPTH]
+    runs = depth // rows
     tiles = runs * _tiles(rows, tile) * r[f.GROUPS] * -(-r[f.COLUMNS] // tile.columns)
     block = r[f.X_BLOCK]
     strip = 1
     if block == r[f.OUT_WIDTH]:
         strip = max(1, min(SUMMED_POSITIONS // block, r[f.OUT_HEIGHT]))
+    if chosen == GATHERED:
+        strip, block = max(1, min(SUMMED_POSITIONS, GATHERED_BYTES // (depth * size))), 1
     record[f.STRIP] = strip
-    units = r[f.BATCH] * -(-r[f.OUT_HEIGHT] // strip) * -(-r[f.OUT_WIDTH] // block)
+    strips = -(-r[f.OUT_HEIGHT] // strip) * -(-r[f.OUT_WIDTH] // block)
+    units = r[f.BATCH] * strips
+    if chosen == GATHERED:
+        units = -(-r[f.BATCH] * math.prod(window.y_shape[1:3]) // strip)
     cuts = min(units, MOST_CUTS) if tiles < MOST_CUTS and r[f.WORK] >= SERIAL_PRODUCTS else 1
     record[f.REDUCTION_PARTS] = cuts
     part_bytes = strip * block * tile.columns * size
-    if record[f.PADDED]:
+    if chosen == GATHERED:
+        part_bytes += strip * depth * size
+    if chosen == PADDED:
         height = (strip - 1) * r[f.STRIDE_Y] + (r[f.KERNEL_HEIGHT] - 1) * r[f.DILATION_Y] + 1
         width = (block - 1) * r[f.STRIDE_X] + r[f.KERNEL_WIDTH]
         part_bytes += height * width * r[f.DEPTH] * size
