@@ -28,11 +28,10 @@ from tapegrad_kernels.cpu._vector_loops import column_loop
 TILE_ROWS = 64
 """Rows whose sums of squares share an origin. Where the first row is far from all others, the
 variance loses as much as 5e-5 of itself in float32, and 1e-13 in float64."""
-BAND = 4096
-"""Elements of the rows that are passed at once: going down more of them would, where they are
-long, touch a page of memory for each vector."""
-LEAST_BAND = 4
-"""Rows of a band at least."""
+NARROW = 128
+"""Columns up to which many rows are passed at once, with sums and coefficients in registers.
+Of longer rows that would be a strip here and a strip there, while memory is quickest in order:
+they are passed one at a time."""
 
 # Places in the record of all blocks.
 X, Y, DY, DX, PARTIAL, SCRATCH, COEFFICIENTS, MEAN, VARIANCE, GAMMA, BETA, SUMS = range(12)
@@ -123,7 +122,7 @@ def _make_blocks(real: str) -> dict[str, Block]:
     def moments(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
         width = packed[WIDTH]
-        band = max(BAND // width, LEAST_BAND)
+        band = TILE_ROWS if width <= NARROW else 1
         for task in range(start, stop):
             sample, top, bottom, tail = extent(packed, task)
             partial = packed[PARTIAL] + 16 * task * width
@@ -216,7 +215,7 @@ def _make_blocks(real: str) -> dict[str, Block]:
     def affine(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
         width = packed[WIDTH]
-        band = max(BAND // width, LEAST_BAND)
+        band = TILE_ROWS if width <= NARROW else 1
         for task in range(start, stop):
             sample, top, bottom, tail = extent(packed, task)
             origin = packed[COEFFICIENTS] + 4 * sample * width * size
@@ -235,7 +234,7 @@ def _make_blocks(real: str) -> dict[str, Block]:
         # For each column the sums of dy, of dy (x - mean) and of x - mean.
         packed = int64_at(record)
         width, groups = packed[WIDTH], packed[GROUPS]
-        band = max(BAND // width, LEAST_BAND)
+        band = TILE_ROWS if width <= NARROW else 1
         across = packed[CHANNELS] // groups
         for task in range(start, stop):
             sample, top, bottom, tail = extent(packed, task)
@@ -313,7 +312,7 @@ def _make_blocks(real: str) -> dict[str, Block]:
     def gradient(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
         width = packed[WIDTH]
-        band = max(BAND // width, LEAST_BAND)
+        band = TILE_ROWS if width <= NARROW else 1
         line = width * size
         for task in range(start, stop):
             sample, top, bottom, tail = extent(packed, task)

@@ -14,14 +14,12 @@ from tapegrad_kernels._compile import native_entry
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import address_of, pack
 from tapegrad_kernels.cpu.normalization._arguments import Array
-from tapegrad_kernels.cpu.normalization._column_kernels import BLOCKS, TILE_ROWS
+from tapegrad_kernels.cpu.normalization._column_kernels import BLOCKS, NARROW, TILE_ROWS
 
 TASK = 16_384
 """Elements that a task handles; one thread is quicker up to there."""
 FULL_WIDTH = 64
 """Columns that fill the registers of a vector loop."""
-MOST_WIDTH = 512
-"""Columns up to which rows are folded."""
 
 
 def _run(  # type: ignore[no-untyped-def]
@@ -103,10 +101,8 @@ def _stages(dtype: np.dtype[Any], *names: str) -> tuple[int, ...]:
 @functools.cache
 def _fold(channels: int) -> int:
     """How many rows of so many channels make one row of the kernels."""
-    if channels >= MOST_WIDTH // 2:
-        return 1
-    count = FULL_WIDTH // math.gcd(channels, FULL_WIDTH)
-    return count if count * channels <= MOST_WIDTH else MOST_WIDTH // (2 * channels)
+    whole = FULL_WIDTH // math.gcd(channels, FULL_WIDTH)
+    return whole if whole * channels <= NARROW else max(1, NARROW // channels)
 
 
 @dataclasses.dataclass(frozen=True)
