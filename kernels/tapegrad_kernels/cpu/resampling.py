@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from tapegrad_kernels._compile import Block, block, on_warmup
 from tapegrad_kernels._compile.pointers import POINTER_TO, int64_at
 from tapegrad_kernels.cpu._window import pair
-from tapegrad_kernels.cpu.sliding.driver import UNIT, address, run_units
+from tapegrad_kernels.cpu.sliding.driver import UNIT, address, run_units, run_windows
 from tapegrad_kernels.cpu.sliding.images import as_images, real_dtype
+from tapegrad_kernels.cpu.sliding.plan import forward_plan
+from tapegrad_kernels.cpu.sliding.strips import SUM
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -56,23 +58,46 @@ def _make_block(real: str) -> Block:
     return interpolate
 
 
-_BLOCKS = {real: _make_block(real) for real in ("float32", "float64")}
+def _make_repeat_block(real: str) -> Block:
+    at = POINTER_TO[real]
+
+    @block(f"repeat.{real}")
+    def repeat(record, start, stop):  # type: ignore[no-untyped-def]
+        # Each row of elements once with every element repeated, then that row again.
+        packed = int64_at(record)
+        x, y = packed[0], packed[1]
+        width, channels, rows, columns, item = packed[2], packed[3], packed[4], packed[5], packed[6]
+        length = width * columns * channels
+        for row in range(start, stop):
+            source = at(x + row * width * channels * item)
+            first = at(y + row * rows * length * item)
+            for i in range(width):
+                for copy in range(columns):
+                    place = (i * columns + copy) * channels
+                    for c in range(channels):
+                        first[place + c] = source[i * channels + c]
+            for copy in range(1, rows):
+                again = at(y + (row * rows + copy) * length * item)
+                for i in range(length):
+                    again[i] = first[i]
+
+    return repeat
+
+
+_REALS = ("float32", "float64")
+_BLOCKS = {real: _make_block(real) for real in _REALS}
+_REPEAT_BLOCKS = {real: _make_repeat_block(real) for real in _REALS}
 
 
 @functools.lru_cache(maxsize=256)
-def _matrix(
-    length: int, factor: int, interpolation: str, real: str, transposed: bool
-) -> tuple[Array, ...]:
-    """The sparse matrix of interpolation, as (starts of its rows, columns, weights).
+def _bilinear(length: int, factor: int, real: str, transposed: bool) -> tuple[Array, ...]:
+    """The sparse matrix of linear interpolation, as (starts of its rows, columns, weights).
 
     Elements are squares with their value at the center; beyond the outermost centers the
     value stays.
     """
     entries = []
     for o in range(length * factor):
-        if interpolation == "nearest":
-            entries.append((o, o // factor, 1.0))
-            continue
         position = (o + 0.5) / factor - 0.5
         low = math.floor(position)
         share = position - low
@@ -87,7 +112,7 @@ def _matrix(
     return starts.astype(np.int64), sources, np.array([entry[2] for entry in entries], real)
 
 
-def _interpolate(x: Array, axis: int, factor: int, interpolation: str, transposed: bool) -> Array:
+def _interpolate(x: Array, axis: int, factor: int, transposed: bool) -> Array:
     """Apply the matrix, or its transpose, along an axis of a C-contiguous array."""
     if factor == 1:
         return x
@@ -97,7 +122,7 @@ def _interpolate(x: Array, axis: int, factor: int, interpolation: str, transpose
         return y
     real = x.dtype.name
     length = outputs if transposed else x.shape[axis]
-    matrix = _matrix(length, factor, interpolation, real, transposed)
+    matrix = _bilinear(length, factor, real, transposed)
     width = math.prod(x.shape[axis + 1 :])
     record = array(
         "q",
@@ -148,10 +173,20 @@ def upsample2d(x: ArrayLike, *, size: Any = (2, 2), interpolation: str = "neares
     name = "upsample2d"
     rows, columns = _checked(name, size, interpolation)
     images = as_images(name, "the input", x, real_dtype(name, x))
-    # Columns first, while there are few; rows are copied in long runs.
-    wide = _interpolate(np.require(images, None, "C"), 2, columns, interpolation, False)
-    enlarged = _interpolate(wide, 1, rows, interpolation, False)
-    return enlarged.copy() if enlarged is x else enlarged
+    images = np.require(images, None, "C")
+    if interpolation == "bilinear":
+        # Columns first, while there are few; rows are combined in long runs.
+        wide = _interpolate(images, 2, columns, False)
+        enlarged = _interpolate(wide, 1, rows, False)
+        return enlarged.copy() if enlarged is x else enlarged
+    count, height, width, channels = images.shape
+    y = np.empty((count, height * rows, width * columns, channels), images.dtype)
+    if y.size:
+        item = y.itemsize
+        record = array("q", (address(images), address(y), width, channels, rows, columns, item))
+        chunk = max(1, UNIT * height * count // y.size)
+        run_units(_REPEAT_BLOCKS[y.dtype.name], record, count * height, chunk)
+    return y
 
 
 def upsample2d_grad(dy: ArrayLike, *, size: Any = (2, 2), interpolation: str = "nearest") -> Array:
@@ -187,16 +222,26 @@ def upsample2d_grad(dy: ArrayLike, *, size: Any = (2, 2), interpolation: str = "
             f"{name}: dy has shape {gradient.shape}, whose height and width are no multiples of "
             f"size {(rows, columns)}"
         )
-    flat = _interpolate(np.require(gradient, None, "C"), 1, rows, interpolation, True)
-    reduced = _interpolate(flat, 2, columns, interpolation, True)
-    return reduced.copy() if reduced is dy else reduced
+    if interpolation == "bilinear":
+        flat = _interpolate(np.require(gradient, None, "C"), 1, rows, True)
+        reduced = _interpolate(flat, 2, columns, True)
+        return reduced.copy() if reduced is dy else reduced
+    outputs = height // rows, width // columns
+    dx = np.empty((gradient.shape[0], *outputs, gradient.shape[3]), gradient.dtype)
+    plans = (
+        forward_plan(height, outputs[0], rows, rows, 1, 0),
+        forward_plan(width, outputs[1], columns, columns, 1, 0),
+    )
+    run_windows(SUM, gradient, dx, *plans, (rows, columns))
+    return dx
 
 
 def _warm(real: str) -> None:
-    upsample2d(np.zeros((1, 2, 2, 1), real), size=2, interpolation="bilinear")
+    for interpolation in ("nearest", "bilinear"):
+        upsample2d(np.zeros((1, 2, 2, 1), real), interpolation=interpolation)
 
 
-for _real in ("float32", "float64"):
+for _real in _REALS:
     on_warmup(f"upsample2d {_real}")(lambda real=_real: _warm(real))
 
 __all__ = ["upsample2d", "upsample2d_grad"]

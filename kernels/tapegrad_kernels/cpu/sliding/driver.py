@@ -35,14 +35,15 @@ from tapegrad_kernels.cpu.sliding.strips import (
 
 Array = NDArray[Any]
 
-_WIDTHS = (1, 2, 4, 8)
-"""Outputs of a strip; a table has the addresses in this order."""
-_SLOTS = len(_WIDTHS)
-_WIDEST = {(kind, True): 3 for kind in (WEIGHT, SUM, *DENSE.values())}
-_WIDEST |= {(kind, True): 2 for kind in (LARGEST, ROUTE, PICK)}
-_WIDEST |= {(kind, False): 1 for kind in (LARGEST, ROUTE, PICK)}
-"""By kind and whether positions are narrow, the slot of the widest strip: more would not fit in
-the registers, or is too rare to be worth compiling."""
+_WIDTHS: dict[tuple[int, bool], tuple[int, ...]] = {
+    (kind, True): (1, 3, 8) for kind in (WEIGHT, SUM, *DENSE.values())
+}
+_WIDTHS |= {(kind, True): (1, 4) for kind in (LARGEST, ROUTE, PICK)}
+_WIDTHS |= {(kind, False): (1,) for kind in (LARGEST, ROUTE, PICK)}
+"""Outputs of the strips there are, by kind and whether positions are narrow: as many as fit in
+the registers, and few, for each takes long to compile."""
+_SLOTS = 3
+"""Strips of a kind at most; a slot of the table has the number of outputs and the address."""
 
 
 def _table_function(dtype: str) -> Callable[[], int]:
@@ -51,13 +52,18 @@ def _table_function(dtype: str) -> Callable[[], int]:
             module = builder.module
             lanes = features.vector_bits() // (8 * ITEM_SIZE[dtype])
             entries = []
-            for (kind, narrow), widest in _WIDEST.items():
-                for slot, width in enumerate(_WIDTHS):
-                    entry = int64(0)
-                    if slot <= widest:
+            single: Any = None
+            for (kind, narrow), widths in _WIDTHS.items():
+                for width in widths:
+                    # A single window shares nothing: the general strip does it as well.
+                    if width > 1 or kind not in DENSE.values():
                         strip = build_strip(module, kind, dtype, lanes, width, narrow)
-                        entry = strip.ptrtoint(INT64)
-                    entries.append(entry)
+                    else:
+                        strip = single
+                    if (kind, width) == (WEIGHT, 1):
+                        single = strip
+                    entries += [int64(width), strip.ptrtoint(INT64)]
+                entries += [int64(0)] * (2 * (_SLOTS - len(widths)))
             array_type = ir.ArrayType(INT64, len(entries))
             table: Any = ir.GlobalVariable(module, array_type, f"strip_table_{dtype}")
             table.linkage = "internal"
@@ -89,8 +95,8 @@ def _tables(dtype: str) -> int:
 @functools.cache
 def strips_of(kind: int, dtype: np.dtype[Any], narrow: bool) -> tuple[int, int]:
     """Address of the table of strips of a kind, and the slot of its widest."""
-    place = list(_WIDEST).index((kind, narrow))
-    return _tables(dtype.name) + 8 * _SLOTS * place, _WIDEST[kind, narrow]
+    place = list(_WIDTHS).index((kind, narrow))
+    return _tables(dtype.name) + 16 * _SLOTS * place, len(_WIDTHS[kind, narrow]) - 1
 
 
 @intrinsic
@@ -165,7 +171,7 @@ def windows_block(record, start, stop):  # type: ignore[no-untyped-def]
                     if low <= u < high:
                         tap_low, tap_high = 0, plan[4]
                         slot, table = widest, inner_table
-                        while u + (1 << slot) > high:
+                        while u + table[2 * slot] > high:
                             slot -= 1
                     else:
                         tap_low, tap_high = clip(plan, u)
@@ -174,7 +180,7 @@ def windows_block(record, start, stop):  # type: ignore[no-untyped-def]
                     y = y_of_row + (u * column_phases + phase) * y_column
                     p = positions + ((a if follows_source else y) >> shift)
                     call_address(
-                        table[slot],
+                        table[2 * slot + 1],
                         (
                             source + a, step * a_column, a_row, a_tap,
                             b_first + tap_low * b_tap, b_row, b_tap,
@@ -182,7 +188,7 @@ def windows_block(record, start, stop):  # type: ignore[no-untyped-def]
                             rows, tap_high - tap_low, channels, flags, bias, p,
                         ),
                     )  # fmt: skip
-                    u += 1 << slot
+                    u += table[2 * slot]
 
 
 @kernel
@@ -268,7 +274,7 @@ def run_windows(
     number_bytes = 1 if positions is None else positions.itemsize
     narrow = number_bytes == 1
     edge_table, widest = strips_of(kind, output.dtype, narrow)
-    inner_kind = DENSE.get(column_plan.dense_taps, kind) if kind == WEIGHT else kind
+    inner_kind = DENSE.get(column_plan.dense, kind) if kind == WEIGHT else kind
     record = array(
         "q",
         (

@@ -31,14 +31,15 @@ class Plan(NamedTuple):
     """Of the table."""
     phases: int
     """Length of the table."""
-    dense_taps: int
-    """Taps of a window that moves by 1 over adjacent elements, else 0."""
+    dense: tuple[int, int]
+    """Step of windows and number of their taps if these are adjacent, else (0, 0)."""
 
 
 def _plan(rows: list[list[int]]) -> Plan:
     table = np.array(rows, np.int64)
-    dense = len(rows) == 1 and rows[0][STEP] == rows[0][TAP_STEP] == 1
-    return Plan(table, table.ctypes.data, len(rows), rows[0][TAPS] if dense else 0)
+    first = rows[0]
+    dense = (first[STEP], first[TAPS]) if len(rows) == 1 and first[TAP_STEP] == 1 else (0, 0)
+    return Plan(table, table.ctypes.data, len(rows), dense)
 
 
 def _row(

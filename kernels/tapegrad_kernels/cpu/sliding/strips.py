@@ -23,10 +23,10 @@ from llvmlite import ir
 
 from tapegrad_kernels.cpu.simd import INT32, INT64, POINTER, VOID, VectorWriter, int32, int64
 
-WEIGHT, SUM, LARGEST, ROUTE, PICK, WEIGHT_3, WEIGHT_5 = range(7)
-"""Kinds; the last two are WEIGHT for windows that move by 1 over adjacent taps, 3 or 5 in a row."""
-DENSE = {3: WEIGHT_3, 5: WEIGHT_5}
-"""The special kinds by taps in a row."""
+WEIGHT, SUM, LARGEST, ROUTE, PICK = range(5)
+"""Kinds."""
+DENSE = {(1, 3): 5, (1, 5): 6, (2, 3): 7}
+"""Further kinds: WEIGHT for windows of adjacent taps, by the step of windows and taps in a row."""
 
 BIAS = 1
 """Flag: add a vector over the channels."""
@@ -59,6 +59,8 @@ class _StripWriter(VectorWriter):
 
     follows_output = True
     """Whether positions lie as the output does."""
+    most_abreast = 1
+    """Vectors of channels that a strip of one output takes at a time: more hide the latency."""
 
     def __init__(
         self, module: Any, function: Any, dtype: str, lanes: int, width: int, narrow: bool
@@ -77,14 +79,24 @@ class _StripWriter(VectorWriter):
         self.stored = ir.IntType(8) if narrow else INT32
         self.stored_size = 1 if narrow else 4
         self.shift = (self.size // self.stored_size).bit_length() - 1
-        # Distances of the outputs from the first, worked out once.
-        self.a_places = self._multiples(self.a_step)
-        self.y_places = self._multiples(self.y_step)
-        followed = self.y_places if self.follows_output else self.a_places
-        self.p_places = [self._of_positions(place) for place in followed]
+        self.abreast = 1
+        self._place(1)
 
-    def _multiples(self, step: Any) -> list[Any]:
-        return [self.builder.mul(step, int64(t)) for t in range(self.width)]
+    def _place(self, abreast: int) -> None:
+        """Work out how far the outputs, and vectors of channels, are from the first."""
+        self.abreast = abreast
+        self.a_places = self._multiples(self.a_step, self.size)
+        self.y_places = self._multiples(self.y_step, self.size)
+        step = self.y_step if self.follows_output else self.a_step
+        self.p_places = self._multiples(self._of_positions(step), self.stored_size)
+
+    def _multiples(self, step: Any, size: int) -> list[Any]:
+        builder = self.builder
+        return [
+            builder.add(builder.mul(step, int64(t)), int64(v * self.lanes * size))
+            for t in range(self.width)
+            for v in range(self.abreast)
+        ]
 
     def _of_positions(self, distance: Any) -> Any:
         return self.builder.ashr(distance, int64(self.shift))
@@ -101,11 +113,18 @@ class _StripWriter(VectorWriter):
         ]
         state = [pointers[0], self.b, *pointers[1:]]
 
-        def vector(state: list[Any]) -> list[Any]:
+        def vectors(state: list[Any]) -> list[Any]:
             self._vector(state, None)
             return self._advance(state)
 
-        state = self.loop(builder.sdiv(self.channels, lanes), state, vector, "channels")
+        left = self.channels
+        if self.width == 1 and self.most_abreast > 1:
+            several = int64(self.lanes * self.most_abreast)
+            self._place(self.most_abreast)
+            state = self.loop(builder.sdiv(left, several), state, vectors, "abreast")
+            left = builder.srem(left, several)
+            self._place(1)
+        state = self.loop(builder.sdiv(left, lanes), state, vectors, "channels")
         rest = builder.srem(self.channels, lanes)
 
         def last(values: Any) -> list[Any]:
@@ -117,13 +136,13 @@ class _StripWriter(VectorWriter):
 
     def _advance(self, state: list[Any]) -> list[Any]:
         a, b, y, bias, positions = state
-        width = self.lanes * self.size
+        width = self.lanes * self.size * self.abreast
         return [
             self.at(a, width),
             self.next_b(b, width),
             self.at(y, width),
             self.at(bias, width),
-            self.at(positions, self.lanes * self.stored_size),
+            self.at(positions, self.lanes * self.stored_size * self.abreast),
         ]
 
     def _vector(self, state: list[Any], mask: Any) -> None:
@@ -220,7 +239,7 @@ class _StripWriter(VectorWriter):
 
     def begin(self, positions: Any, mask: Any) -> list[Any]:
         """The values before the first tap."""
-        return [self.zero] * self.width
+        return [self.zero] * len(self.a_places)
 
     def tap(self, sums: list[Any], a: Any, b: Any, p: Any, mask: Any) -> list[Any]:
         """The values after one more tap."""
@@ -233,22 +252,30 @@ class _StripWriter(VectorWriter):
 
 
 class _Weight(_StripWriter):
+    most_abreast = 4
+
     def next_b(self, b: Any, width: int) -> Any:
         return self.builder.add(b, int64(width))
 
+    def _rows(self, pointer: Any, mask: Any) -> list[Any]:
+        """What belongs to the vectors of channels, of which each output has all."""
+        width = self.lanes * self.size
+        rows = [self.read(self.at(pointer, v * width), mask) for v in range(self.abreast)]
+        return rows * self.width
+
     def tap(self, sums: list[Any], a: Any, b: Any, p: Any, mask: Any) -> list[Any]:
-        weights = self.read(self.builder.inttoptr(b, POINTER), mask)
+        weights = self._rows(self.builder.inttoptr(b, POINTER), mask)
         return [
-            self.multiply_add(self.read(self.at(a, place), mask), weights, value)
-            for value, place in zip(sums, self.a_places, strict=True)
+            self.multiply_add(self.read(self.at(a, place), mask), weight, value)
+            for value, weight, place in zip(sums, weights, self.a_places, strict=True)
         ]
 
     def end(self, sums: list[Any], y: Any, bias: Any, positions: Any, mask: Any) -> None:
         builder = self.builder
 
         def add_bias(values: Any) -> list[Any]:
-            row = self.read(bias, mask)
-            return [builder.fadd(value, row) for value in values]
+            rows = self._rows(bias, mask)
+            return [builder.fadd(value, row) for value, row in zip(values, rows, strict=True)]
 
         def relu(values: Any) -> list[Any]:
             # An ordered comparison is false for NaN, which therefore passes.
@@ -263,13 +290,15 @@ class _Weight(_StripWriter):
 
 
 class _Dense(_Weight):
-    """Neighbouring outputs share all but one column of taps: each source is loaded once."""
+    """Neighbouring windows share columns of taps: each source is loaded once."""
 
-    taps = 3
+    most_abreast = 1
+    stride, taps = 1, 3
 
     def _walk(self, a: Any, b: Any, positions: Any, sums: list[Any], mask: Any) -> list[Any]:
         builder = self.builder
-        places = [builder.mul(self.a_step, int64(t)) for t in range(self.width + self.taps - 1)]
+        columns = (self.width - 1) * self.stride + self.taps
+        places = [builder.mul(self.a_column, int64(column)) for column in range(columns)]
 
         def row(state: list[Any]) -> list[Any]:
             a, b, *sums = state
@@ -281,8 +310,8 @@ class _Dense(_Weight):
             for column, place in enumerate(places):
                 source = self.read(self.at(a, place), mask)
                 for tap, weight in enumerate(weights):
-                    t = column - tap
-                    if 0 <= t < self.width:
+                    t, between = divmod(column - tap, self.stride)
+                    if not between and 0 <= t < self.width:
                         sums[t] = self.multiply_add(source, weight, sums[t])
             return [self.at(a, self.a_row), builder.add(b, self.b_row), *sums]
 
@@ -291,6 +320,10 @@ class _Dense(_Weight):
 
 class _Dense5(_Dense):
     taps = 5
+
+
+class _DenseBy2(_Dense):
+    stride = 2
 
 
 class _Sum(_StripWriter):
@@ -378,6 +411,7 @@ _KINDS: dict[int, Callable[..., _StripWriter]] = {
     LARGEST: _Largest,
     ROUTE: _Route,
     PICK: _Pick,
-    WEIGHT_3: _Dense,
-    WEIGHT_5: _Dense5,
+    DENSE[1, 3]: _Dense,
+    DENSE[1, 5]: _Dense5,
+    DENSE[2, 3]: _DenseBy2,
 }

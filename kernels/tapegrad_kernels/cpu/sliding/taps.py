@@ -41,19 +41,20 @@ _STRIP_ARGUMENTS = 11
 """(x, x_step, x_row, x_column, g, g_step, sums, sums_row, sums_column, outputs, channels):
 addresses, distances in bytes, and numbers."""
 _TOGETHER = 4
-"""Outputs that share the sources they load, where windows move by 1 over adjacent taps."""
+"""Outputs that share the sources they load, where taps are adjacent and steps at most 2."""
 _MOST_PARTS = 16
 """Parts of the rows, each with sums of its own."""
 
 
 def _build_strip(
-    module: Any, dtype: str, lanes: int, rows: int, columns: int, dense: bool = False
+    module: Any, dtype: str, lanes: int, rows: int, columns: int, step: int = 0
 ) -> Any:
     """Emit the strip that adds to the sums of `rows` by `columns` taps.
 
-    A dense one takes several outputs together, whose windows overlap but for one column.
+    With a `step` from window to window, taps are adjacent, and several outputs are taken
+    together, whose windows share columns.
     """
-    name = f"taps_{dtype}_{rows}x{columns}x{lanes}{'_dense' if dense else ''}"
+    name = f"taps_{dtype}_{rows}x{columns}x{lanes}_{step}"
     function = ir.Function(module, ir.FunctionType(VOID, [INT64] * _STRIP_ARGUMENTS), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
@@ -88,12 +89,13 @@ def _build_strip(
             gradients = [read(writer.at(g, step)) for step in g_steps]
             for i in range(rows):
                 row = writer.at(x, builder.mul(x_row, int64(i)))
-                for column in range(columns + _TOGETHER - 1):
-                    source = read(writer.at(row, builder.mul(x_step, int64(column))))
+                for column in range((_TOGETHER - 1) * step + columns):
+                    source = read(writer.at(row, builder.mul(x_column, int64(column))))
                     for j in range(columns):
-                        if 0 <= column - j < _TOGETHER:
-                            k, gradient = i * columns + j, gradients[column - j]
-                            values[k] = writer.multiply_add(source, gradient, values[k])
+                        t, between = divmod(column - j, step)
+                        if not between and 0 <= t < _TOGETHER:
+                            k = i * columns + j
+                            values[k] = writer.multiply_add(source, gradients[t], values[k])
             several = int64(_TOGETHER)
             x = writer.at(x, builder.mul(x_step, several))
             return [x, writer.at(g, builder.mul(g_step, several)), *values]
@@ -101,7 +103,7 @@ def _build_strip(
         x, g, s = pointers
         state = [x, g, *(read(writer.at(s, place)) for place in s_places)]
         left = outputs
-        if dense:
+        if step:
             g_steps = [builder.mul(g_step, int64(t)) for t in range(_TOGETHER)]
             groups = builder.sdiv(outputs, int64(_TOGETHER))
             state = writer.loop(groups, state, together, "together")
@@ -142,7 +144,11 @@ def _table_function(dtype: str) -> Callable[[], int]:
                 for rows in sizes
                 for columns in sizes
             ]
-            strips += [_build_strip(module, dtype, lanes, rows, _GROUP, True) for rows in sizes]
+            strips += [
+                _build_strip(module, dtype, lanes, rows, _GROUP, step)
+                for step in (1, 2)
+                for rows in sizes
+            ]
             array_type = ir.ArrayType(INT64, len(strips))
             table: Any = ir.GlobalVariable(module, array_type, f"taps_table_{dtype}")
             table.linkage = "internal"
@@ -219,8 +225,8 @@ def taps_block(record, start, stop):  # type: ignore[no-untyped-def]
                     while j < column_high:
                         wide = min(3, column_high - j)
                         slot = (tall - 1) * 3 + wide - 1
-                        if wide == 3 and step == tap_step:
-                            slot = 8 + tall
+                        if wide == 3 and tap_step == 1 and step <= 2:
+                            slot = 5 + 3 * step + tall
                         call_address(
                             table[slot],
                             (
