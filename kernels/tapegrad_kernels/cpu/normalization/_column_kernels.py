@@ -81,13 +81,23 @@ def _make_blocks(real: str) -> dict[str, Block]:
 
     @kernel(inline=True)
     def extent(packed, task):  # type: ignore[no-untyped-def]
-        # Sample, first and last row of a task, and columns of the row that is left over.
+        # Sample of a task, its first row, the row after its last whole one, and the columns of
+        # the row that is left over.
         sample = task // packed[TASKS]
         part = task - sample * packed[TASKS]
         top = part * packed[TASK_ROWS]
         bottom = min(top + packed[TASK_ROWS], packed[HEIGHT])
         tail = packed[TAIL] if part == packed[TASKS] - 1 else 0
         return sample, top, bottom, tail
+
+    @kernel(inline=True)
+    def next_band(packed, row, bottom, end):  # type: ignore[no-untyped-def]
+        # Rows and columns of what is passed at once from a row on.
+        if row >= bottom:
+            return 1, packed[TAIL]
+        width = packed[WIDTH]
+        band = TILE_ROWS if width <= NARROW else 1
+        return min(band, min(bottom, end) - row), width
 
     @kernel(inline=True)
     def offset_of(packed, sample, row):  # type: ignore[no-untyped-def]
@@ -129,20 +139,20 @@ def _make_blocks(real: str) -> dict[str, Block]:
             sums = packed[SCRATCH] + 3 * task * width * size
             for j in range(2 * width):
                 float64_at(partial)[j] = 0.0
-            for row in range(top, bottom, TILE_ROWS):
-                count = min(TILE_ROWS, bottom - row)
+            row = top
+            while row < bottom + (1 if tail else 0):
+                # A tile of whole rows, or the row that is left over.
+                count = min(TILE_ROWS, bottom - row) if row < bottom else 1
+                columns = width if row < bottom else tail
                 x = packed[X] + offset_of(packed, sample, row)
                 clear(sums, 2 * width)
                 totals = (sums, sums + width * size)
                 for first in range(0, count, band):
                     here = (x + first * width * size,)
                     rows = min(band, count - first)
-                    column_moments(here, rows, width, width, (x,), (), totals)
-                join_tile(x, sums, partial, width, width, row - top, count)
-            if tail:
-                clear(sums, 2 * width)
-                x = packed[X] + offset_of(packed, sample, bottom)
-                join_tile(x, sums, partial, width, tail, max(bottom - top, 0), 1)
+                    column_moments(here, rows, columns, width, (x,), (), totals)
+                join_tile(x, sums, partial, width, columns, row - top, count)
+                row += count
 
     @block(f"column_statistics.{real}")
     def statistics(record, start, stop):  # type: ignore[no-untyped-def]
@@ -154,29 +164,24 @@ def _make_blocks(real: str) -> dict[str, Block]:
         across = channels // groups
         gamma, beta = at(packed[GAMMA]), at(packed[BETA])
         for sample in range(start, stop):
-            place = packed[PARTIAL] + 16 * sample * tasks * width
-            mean, squares = float64_at(place), float64_at(place + 8 * width)
+            first = packed[PARTIAL] + 16 * sample * tasks * width
+            mean, squares = float64_at(first), float64_at(first + 8 * width)
             for part in range(1, tasks):
-                place += 16 * width
                 before = part * task_rows
                 count = min(task_rows, height - before)
-                if part < tasks - 1:
-                    other, other_squares = float64_at(place), float64_at(place + 8 * width)
-                    join(mean, squares, other, other_squares, width, before, count)
-                else:
-                    # The left columns have a row more.
-                    other, other_squares = float64_at(place), float64_at(place + 8 * width)
-                    join(mean, squares, other, other_squares, tail, before, count + 1)
-                    skip = 8 * tail
-                    first = packed[PARTIAL] + 16 * sample * tasks * width + skip
+                # The columns of the row that is left over have one row more in the last part.
+                more = tail if part == tasks - 1 else 0
+                for left, right in ((0, more), (more, width)):
+                    here = first + 8 * left
+                    there = here + 16 * part * width
                     join(
-                        float64_at(first),
-                        float64_at(first + 8 * width),
-                        float64_at(place + skip),
-                        float64_at(place + 8 * width + skip),
-                        width - tail,
+                        float64_at(here),
+                        float64_at(here + 8 * width),
+                        float64_at(there),
+                        float64_at(there + 8 * width),
+                        right - left,
                         before,
-                        count,
+                        count + (1 if right == more else 0),
                     )
             sums = float64_at(packed[SUMS] + 24 * sample * channels)
             origin = at(packed[COEFFICIENTS] + 4 * sample * width * size)
@@ -215,26 +220,24 @@ def _make_blocks(real: str) -> dict[str, Block]:
     def affine(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
         width = packed[WIDTH]
-        band = TILE_ROWS if width <= NARROW else 1
         for task in range(start, stop):
             sample, top, bottom, tail = extent(packed, task)
             origin = packed[COEFFICIENTS] + 4 * sample * width * size
             parameters = (origin, origin + width * size, origin + 2 * width * size)
-            for row in range(top, bottom, band):
+            end = bottom + (1 if tail else 0)
+            row = top
+            while row < end:
+                rows, columns = next_band(packed, row, bottom, end)
                 here = offset_of(packed, sample, row)
                 pair = (packed[X] + here, packed[Y] + here)
-                column_affine(pair, min(band, bottom - row), width, width, parameters, (), ())
-            if tail:
-                here = offset_of(packed, sample, bottom)
-                pair = (packed[X] + here, packed[Y] + here)
-                column_affine(pair, 1, tail, width, parameters, (), ())
+                column_affine(pair, rows, columns, width, parameters, (), ())
+                row += rows
 
     @block(f"column_gradient_sums.{real}")
     def gradient_sums(record, start, stop):  # type: ignore[no-untyped-def]
         # For each column the sums of dy, of dy (x - mean) and of x - mean.
         packed = int64_at(record)
         width, groups = packed[WIDTH], packed[GROUPS]
-        band = TILE_ROWS if width <= NARROW else 1
         across = packed[CHANNELS] // groups
         for task in range(start, stop):
             sample, top, bottom, tail = extent(packed, task)
@@ -248,21 +251,18 @@ def _make_blocks(real: str) -> dict[str, Block]:
                 at(mean)[j] = at(packed[MEAN])[sample * groups + group]
             for j in range(3 * width):
                 partial[j] = 0.0
-            for row in range(top, bottom, 4 * TILE_ROWS):
-                count = min(4 * TILE_ROWS, bottom - row)
+            end = bottom + (1 if tail else 0)
+            row = top
+            while row < end:
+                # So many rows are added in the array's own type.
+                stop_row = min(row + 4 * TILE_ROWS, end)
                 clear(sums, 3 * width)
-                for first in range(row, row + count, band):
-                    here = offset_of(packed, sample, first)
+                while row < stop_row:
+                    rows, columns = next_band(packed, row, bottom, stop_row)
+                    here = offset_of(packed, sample, row)
                     pair = (packed[DY] + here, packed[X] + here)
-                    rows = min(band, row + count - first)
-                    column_sums(pair, rows, width, width, (mean,), (), totals)
-                for j in range(3 * width):
-                    partial[j] += at(sums)[j]
-            if tail:
-                here = offset_of(packed, sample, bottom)
-                clear(sums, 3 * width)
-                pair = (packed[DY] + here, packed[X] + here)
-                column_sums(pair, 1, tail, width, (mean,), (), totals)
+                    column_sums(pair, rows, columns, width, (mean,), (), totals)
+                    row += rows
                 for j in range(3 * width):
                     partial[j] += at(sums)[j]
 
@@ -312,21 +312,19 @@ def _make_blocks(real: str) -> dict[str, Block]:
     def gradient(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
         width = packed[WIDTH]
-        band = TILE_ROWS if width <= NARROW else 1
         line = width * size
         for task in range(start, stop):
             sample, top, bottom, tail = extent(packed, task)
             origin = packed[COEFFICIENTS] + 4 * sample * line
             parameters = (origin, origin + line, origin + 2 * line, origin + 3 * line)
-            for row in range(top, bottom, band):
+            end = bottom + (1 if tail else 0)
+            row = top
+            while row < end:
+                rows, columns = next_band(packed, row, bottom, end)
                 here = offset_of(packed, sample, row)
                 places = (packed[DY] + here, packed[X] + here, packed[DX] + here)
-                rows = min(band, bottom - row)
-                column_gradient(places, rows, width, width, parameters, (), ())
-            if tail:
-                here = offset_of(packed, sample, bottom)
-                places = (packed[DY] + here, packed[X] + here, packed[DX] + here)
-                column_gradient(places, 1, tail, width, parameters, (), ())
+                column_gradient(places, rows, columns, width, parameters, (), ())
+                row += rows
 
     return {
         "moments": moments,
