@@ -154,3 +154,91 @@ def test_adafactor(dtype):
         np.testing.assert_allclose(got, wide[i], tolerance, tolerance)
     np.testing.assert_allclose(s[:30], rows[0], tolerance)
     np.testing.assert_allclose(s[30:730], columns[0], tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lamb(dtype):
+    tolerance = 40 * np.finfo(dtype).eps
+    offsets, size = (0, 3, 3, 1500, 41_000), 80_000
+    p, g = vectors(2, size, dtype)
+    p[:3] = 0.0  # a variable of norm 0 has the ratio 1
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    wide, first, second = p.astype(np.float64), np.zeros(size), np.zeros(size)
+    for step in (1, 2):
+        cpu.lamb_update(p, g, m, v, 0.1, 0.9, 0.99, 1e-6, step, 0.5, offsets=offsets)
+        first += 0.1 * (g - first)
+        second += 0.01 * (g.astype(np.float64) ** 2 - second)
+        wide *= 1 - 0.1 * 0.5
+        u = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-6)
+        for start, stop in zip(offsets, (*offsets[1:], size), strict=True):
+            norms = np.linalg.norm(wide[start:stop]), np.linalg.norm(u[start:stop])
+            ratio = norms[0] / norms[1] if min(norms) > 0 else 1.0
+            wide[start:stop] -= 0.1 * ratio * u[start:stop]
+        g = -g / 2
+    np.testing.assert_allclose(p, wide, tolerance, tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_norms_and_clipping(dtype):
+    offsets = (0, 3, 3, 40_000)
+    g = vectors(1, 100_000, dtype)[0]
+    g[:3] = 1e-3
+    norms = np.array([np.linalg.norm(part.astype(float)) for part in np.split(g, offsets[1:])])
+    np.testing.assert_allclose(cpu.variable_norms(g, offsets=offsets), norms, 1e-6)
+    np.testing.assert_allclose(cpu.global_norm(g), np.linalg.norm(norms), 1e-6)
+    assert cpu.global_norm(g).dtype == dtype
+    assert cpu.global_norm(g[:0]) == 0.0
+    clipped = g.copy()
+    cpu.clip_by_norm_update(clipped, 10.0, offsets=offsets)
+    np.testing.assert_array_equal(clipped[:3], g[:3])
+    np.testing.assert_allclose(
+        cpu.variable_norms(clipped, offsets=offsets), np.minimum(norms, 10.0), 1e-6
+    )
+    cpu.clip_by_global_norm_update(clipped, 1.0)
+    np.testing.assert_allclose(cpu.global_norm(clipped), 1.0, 1e-6)
+    clipped[7] = np.inf
+    cpu.clip_by_global_norm_update(clipped, 1.0)
+    assert np.isnan(clipped).all()
+    clipped[:4] = [np.nan, 3.0, -3.0, 0.5]
+    cpu.clip_by_value_update(clipped, -1.0, np.array(2.0))
+    np.testing.assert_array_equal(clipped[:4], np.array([np.nan, 2.0, -1.0, 0.5], dtype))
+
+
+def test_wrong_arguments_of_the_others():
+    p = np.ones(4, np.float32)
+    slots = p.copy(), p.copy()
+    with pytest.raises(ValueError, match=r"lamb_update: offsets are \(1,\)"):
+        cpu.lamb_update(p, p, *slots, 0.1, 0.9, 0.99, 1e-7, 1, offsets=(1,))
+    with pytest.raises(ValueError, match="variable_norms: offsets are"):
+        cpu.variable_norms(p, offsets=(0, 5))
+    with pytest.raises(ValueError, match="global_norm: got shape"):
+        cpu.global_norm(np.ones((2, 2)))
+    with pytest.raises(ValueError, match="clipnorm is 0"):
+        cpu.clip_by_norm_update(p, 0.0, offsets=(0,))
+    with pytest.raises(ValueError, match="low must not be above high"):
+        cpu.clip_by_value_update(p, 1.0, -1.0)
+    with pytest.raises(ValueError, match="2 offsets and 1 entries"):
+        cpu.weight_decay_update(p, 0.1, 0.1, offsets=(0, 2), decayed=(True,))
+    with pytest.raises(ValueError, match="ema_update: step is 0"):
+        cpu.ema_update(p, slots[0], 0.9, 0)
+    with pytest.raises(ValueError, match="only matrices can be orthogonalized"):
+        cpu.muon_update(p, p, slots[0], 0.1, offsets=(0,), shapes=((4,),))
+    with pytest.raises(ValueError, match="does not fit"):
+        cpu.muon_update(p, p, slots[0], 0.1, offsets=(0,), shapes=((2, 3),))
+    with pytest.raises(ValueError, match="2 shapes and 1 offsets"):
+        cpu.muon_update(p, p, slots[0], 0.1, offsets=(0,), shapes=((2, 1), (1, 2)))
+    with pytest.raises(ValueError, match=r"these variables need \(4,\)"):
+        cpu.adafactor_update(
+            *(p, p, p[:3].copy(), 0.1, -0.8, 1e-30, 1e-3, 1.0, 1), offsets=(0,), shapes=((2, 2),)
+        )
+    with pytest.raises(ValueError, match="momentum_rate needs an array"):
+        cpu.rmsprop_update(p, p, slots[0], None, None, 0.1, 0.9, 1e-7, 0.5)
+    with pytest.raises(ValueError, match="ftrl_update: learning_rate is 0"):
+        cpu.ftrl_update(p, p, *slots, 0.0)
+    with pytest.raises(ValueError, match=r"learning_rate_power is 0\.5"):
+        cpu.ftrl_update(p, p, *slots, 0.1, 0.5)
+    for update in (cpu.nadam_update, cpu.adamax_update):
+        with pytest.raises(ValueError, match="step is 0"):
+            update(p, p, *slots, 0.1, 0.9, 0.99, 1e-7, 0)
+    with pytest.raises(ValueError, match="largest_velocity has shape"):
+        cpu.adam_update(p, p, *slots, 0.1, 0.9, 0.99, 1e-7, 1, np.ones(3, np.float32))
