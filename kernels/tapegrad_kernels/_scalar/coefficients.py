@@ -23,7 +23,9 @@ class Coefficients:
     with ``k = normal_tail_shift`` and the standard normal distribution function ``Phi``."""
     gelu_tail: tuple[float, ...]
     """``(a + k) exp(a**2 / 2 * log(2) / L) (1 - Phi(a))`` in ``a / (a + k) - m``, with
-    ``L = gelu_log2``, ``k = gelu_tail_shift`` and ``m = gelu_tail_middle``; of float32 alone."""
+    ``L = gelu_log2``, ``k = gelu_tail_shift`` and ``m = gelu_tail_middle``. The leading
+    coefficient is a power of two, by which the others can be divided exactly. Of float32
+    alone."""
     gelu_log2: float
     """log(2) cut so short that its product with an exponent is exact, for `gelu_tail`."""
     gelu_tail_largest: float
@@ -89,16 +91,16 @@ FLOAT32 = Coefficients(
         -0.003812567092,
         -0.3275920084,
     ),
-    gelu_tail=(  # 3.7e-8
-        0.06138064644,
-        0.2811083919,
-        -0.3131475025,
-        -0.4817335128,
-        1.720759022,
-        -2.538582318,
-        2.474223829,
-        -1.762536198,
-        0.9457794454,
+    gelu_tail=(  # 3.95e-8
+        0.0625,
+        0.2807638431,
+        -0.3133923521,
+        -0.4816631889,
+        1.720774396,
+        -2.538586236,
+        2.474223566,
+        -1.762536148,
+        0.9457794458,
     ),
     erf=(  # 1.2e-9
         7.853849828e-05,

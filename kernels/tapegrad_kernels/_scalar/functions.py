@@ -46,11 +46,12 @@ def build_short_gelu(basis: Basis) -> Any:
     rebias = integer(127 - int(np.asarray(magic).view(integer)))
     per_square = real(-0.5 / c.gelu_log2)
     twice_log2 = real(2.0 * c.gelu_log2)
-    # exp(-r / 2 * log(2) / L) in r = 2 * s, from the polynomial of exp.
-    factor = -0.5 * math.log(2.0) / c.gelu_log2
+    # exp(-r / 2 * log(2) / L) in r = 2 * s, from the polynomial of exp. It takes over the
+    # leading coefficient of the tail, whose polynomial then begins with an addition.
+    factor, lead = -0.5 * math.log(2.0) / c.gelu_log2, c.gelu_tail[0]
     series = (*c.exp, 1.0, 1.0)
-    exponential = basis.polynomial([v * factor ** (6 - i) for i, v in enumerate(series)])
-    ratio = basis.polynomial(c.gelu_tail)
+    exponential = basis.polynomial([lead * v * factor ** (6 - i) for i, v in enumerate(series)])
+    ratio = basis.polynomial([v / lead for v in c.gelu_tail])
     shift, middle = real(c.gelu_tail_shift), real(c.gelu_tail_middle)
     largest = real(c.gelu_tail_largest)
     # Far out v is made smaller by 2**24 and the power of two larger: then neither is
