@@ -215,8 +215,8 @@ UNIT = 1 << 15
 """Taps times channels that are worth the time of a thread."""
 _JUMP = 256
 """Bytes from column to column above which prefetchers lose the track."""
-_LARGE = 1 << 19
-"""Bytes of a source that does not stay in the second-level cache."""
+_LARGE = 1 << 22
+"""Bytes of a source that is far away by the time it is needed."""
 
 
 def bytes_to_touch(source: Array) -> int:

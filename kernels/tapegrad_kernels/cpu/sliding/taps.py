@@ -44,6 +44,8 @@ _TOGETHER = 4
 """Outputs that share the sources they load, where taps are adjacent and steps at most 2."""
 _MOST_PARTS = 16
 """Parts of the rows, each with sums of its own."""
+_PART = 8
+"""Units of work that outweigh the sums of a part."""
 
 
 def _build_strip(
@@ -267,7 +269,7 @@ def run_taps(
         return np.zeros((*window, channels), g.dtype)
     all_rows = images * height
     work = width * channels * window[0] * window[1]
-    part_rows = max(-(-all_rows // _MOST_PARTS), -(-UNIT // work))
+    part_rows = max(-(-all_rows // _MOST_PARTS), -(-_PART * UNIT // work))
     parts = -(-all_rows // part_rows)
     sums = np.zeros((parts, *window, channels), g.dtype)
     record = array(
