@@ -6,6 +6,14 @@ module              subject
 ``lstm``            long short-term memory
 ``gru``             gated recurrent unit
 ``simple_rnn``      a dense layer over the input and its own output
+``_call``           checks, sizes and scratch memory of a call
+``_record``         what a kernel is told
+``_*_kernels``      the walks over time
+``_rows``           what these share
+``_products``       products with the recurrent weights
+``_formulas``       the cells' arithmetic
+``_loops``          vector loops around the formulas
+``_gradients``      gradients by the weights
 ==================  ===========================================================
 
 A call first multiplies the inputs of all steps with their weights in one product. The batch is

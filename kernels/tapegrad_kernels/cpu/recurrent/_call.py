@@ -41,6 +41,7 @@ def _run(block, chunker, launcher, record, arrays):  # type: ignore[no-untyped-d
 
 _BYTES = types.Array(types.uint8, 1, "C")
 _NOTHING = np.empty(0, np.uint8)
+_NO_ADDRESSES = (0,) * f.ARRAYS
 
 
 @functools.cache
@@ -50,11 +51,18 @@ def _native_run() -> Callable[..., None]:
     return native_entry(_run, "run", integer, integer, integer, integers, arrays)
 
 
-@functools.cache
-def _entry(block: Block, real: str) -> tuple[Any, ...]:
-    addresses = block.address, chunk_block.address, parallel_launcher.address
-    tables = table_address(real), loops_address(real)
-    return _native_run(), addresses, tables, tile_for(real).columns
+_entries: dict[tuple[Block, np.dtype[Any]], tuple[Any, ...]] = {}
+
+
+def _entry(block: Block, dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """What runs a kernel on a dtype; the first use compiles or loads it."""
+    found = _entries.get((block, dtype))
+    if found is None:
+        addresses = block.address, chunk_block.address, parallel_launcher.address
+        tables = table_address(dtype.name), loops_address(dtype.name)
+        found = _native_run(), addresses, tables, tile_for(dtype.name).columns
+        _entries[block, dtype] = found
+    return found
 
 
 def _padded(count: int) -> int:
@@ -78,7 +86,7 @@ def run(
 ) -> None:
     """Run a kernel over C-contiguous arrays; `arrays` goes by places in the record."""
     dtype = arrays[f.OUTPUTS].dtype  # type: ignore[union-attr]
-    native, addresses, tables, width = _entry(block, dtype.name)
+    native, addresses, tables, width = _entry(block, dtype)
     size = dtype.itemsize
     pieces = 1
     if batch * steps * units * units * gate_count >= SERIAL_PRODUCTS:
@@ -96,27 +104,20 @@ def run(
     for place, array in arrays.items():
         if array is not None:
             flat[place] = array.reshape(-1).view(np.uint8)
-    record = np.array(
-        [0] * f.ARRAYS
-        + [
-            *tables,
-            size,
-            batch,
-            steps,
-            units,
-            gate_count,
-            groups,
-            masks,
-            reverse,
-            option,
-            transposed,
-        ]
-        + [pieces, state_stride, gate_stride, piece_bytes, group_bytes]
-        + [loan[0], loan[0] + groups * group_bytes],
-        np.int64,
-    )
+    sizes = [size, batch, steps, units, gate_count, groups, masks]
+    sizes += [reverse, option, transposed]
+    sizes += [pieces, state_stride, gate_stride, piece_bytes, group_bytes]
+    sizes += [loan[0], loan[0] + groups * group_bytes]
+    record = np.array([*_NO_ADDRESSES, *tables, *sizes], np.int64)
     native(*addresses, record, tuple(flat))
     give_back(loan)
+
+
+def in_order(array: ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """`array` itself if it is C-contiguous and of the dtype, else a copy that is."""
+    if type(array) is np.ndarray and array.dtype == dtype and array.flags.c_contiguous:
+        return array
+    return np.asarray(array, dtype, order="C")
 
 
 def common_dtype(operation: str, *arrays: Any) -> np.dtype[Any]:
@@ -196,10 +197,8 @@ def prepare(
                 "compare it, as in mask != 0"
             )
         mask = np.asarray(mask != 0, np.int64, order="C")
-    x, w, u, b = (np.asarray(a, dtype, order="C") for a in given)
-    *initial, dropped = (
-        None if a is None else np.asarray(a, dtype, order="C") for a in (*optional, dropped)
-    )
+    x, w, u, b = (in_order(a, dtype) for a in given)
+    *initial, dropped = (None if a is None else in_order(a, dtype) for a in (*optional, dropped))
     return x, w, u, b, initial, mask, dropped
 
 

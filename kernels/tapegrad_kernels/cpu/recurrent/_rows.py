@@ -42,7 +42,7 @@ def is_valid(r, sample, t):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def first_valid(r, sample):  # type: ignore[no-untyped-def]
-    """Number of the first such step of a sample, in the order of processing."""
+    """Number of a sample's first step that happens, in the order of processing."""
     steps = r[f.STEPS]
     for step in range(steps):
         if is_valid(r, sample, steps - 1 - step if r[f.REVERSE] else step):
@@ -52,7 +52,7 @@ def first_valid(r, sample):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def write_output(r, sample, step, h):  # type: ignore[no-untyped-def]
-    """The output of a step or, with 0 for `h`, that of a step that does not happen."""
+    """Write the output of a step or, with 0 for `h`, that of a step that does not happen."""
     bytes_of_row = r[f.UNITS] * r[f.ITEM]
     place = r[f.OUTPUTS] + (sample * r[f.STEPS] + step) * bytes_of_row
     if h != 0:
@@ -65,7 +65,7 @@ def write_output(r, sample, step, h):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def load_state(r, states, place, sample):  # type: ignore[no-untyped-def]
-    """A row of `states`, or zeros if that is 0."""
+    """Copy a row of `states`, or write zeros if that is 0."""
     bytes_of_row = r[f.UNITS] * r[f.ITEM]
     if states == 0:
         clear_bytes(place, bytes_of_row)
@@ -75,13 +75,13 @@ def load_state(r, states, place, sample):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def mask_row(r, sample, which):  # type: ignore[no-untyped-def]
-    """A row of a mask of recurrent dropout."""
+    """Address of a sample's row in a mask of recurrent dropout."""
     return r[f.RECURRENT_MASK] + (which * r[f.BATCH] + sample) * r[f.UNITS] * r[f.ITEM]
 
 
 @kernel(inline=True)
 def drop(r, h, lefts, row, rows, sample):  # type: ignore[no-untyped-def]
-    """The state times these masks."""
+    """Write the state of a row, times each mask of recurrent dropout, into `lefts`."""
     stride = r[f.STATE_STRIDE]
     for which in range(r[f.MASKS]):
         left = lefts + (which * rows + row) * stride * r[f.ITEM]
@@ -90,7 +90,7 @@ def drop(r, h, lefts, row, rows, sample):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def left_of(r, h, lefts, rows, group):  # type: ignore[no-untyped-def]
-    """What a group of U is multiplied with: the state, or the state times a mask."""
+    """What a group of U is multiplied with: states, or states times a mask, from `drop`."""
     if r[f.MASKS] == 0:
         return h
     return lefts + (group if r[f.MASKS] > 1 else 0) * rows * r[f.STATE_STRIDE] * r[f.ITEM]
@@ -98,7 +98,7 @@ def left_of(r, h, lefts, rows, group):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def multiply_group(r, rows, left, products, group, flags, bias):  # type: ignore[no-untyped-def]
-    """The product of that with a group of U."""
+    """The product of `left` with a group of U, into the columns of this group."""
     columns = r[f.GATE_COUNT] * r[f.UNITS] // r[f.GROUPS]
     place = group * columns * r[f.ITEM]
     multiply(
@@ -118,7 +118,7 @@ def multiply_group(r, rows, left, products, group, flags, bias):  # type: ignore
 
 @kernel(inline=True)
 def multiply_back(r, rows, start, dg, back, dh, first, last):  # type: ignore[no-untyped-def]
-    """Add to `dh` what comes back through the products with groups of U."""
+    """Add to `dh` what comes back through the products with the groups of U in a range."""
     stride, units = r[f.STATE_STRIDE], r[f.UNITS]
     columns = r[f.GATE_COUNT] * units // r[f.GROUPS]
     for group in range(first, last):
@@ -159,7 +159,7 @@ def previous_state(r, sample, step, first, zeros):  # type: ignore[no-untyped-de
 
 @kernel(inline=True)
 def save_left(r, sample, t, h):  # type: ignore[no-untyped-def]
-    """The state times the masks: the left factor of the gradient of U."""
+    """Write the state times the masks: the left factor of the gradient of U."""
     bytes_of_row = r[f.UNITS] * r[f.ITEM]
     place = r[f.LEFT] + (sample * r[f.STEPS] + t) * bytes_of_row
     if r[f.MASKS] == 0:
@@ -171,7 +171,7 @@ def save_left(r, sample, t, h):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def load_gradient(r, dh, sample, step, first):  # type: ignore[no-untyped-def]
-    """Add the gradient by an output."""
+    """Add the gradient by an output to that by the state."""
     # Before a sample's first step its outputs are zeros, whatever its state is.
     if r[f.D_OUTPUTS] != 0 and step >= first:
         place = (sample * r[f.STEPS] + step) * r[f.UNITS] * r[f.ITEM]
@@ -180,7 +180,7 @@ def load_gradient(r, dh, sample, step, first):  # type: ignore[no-untyped-def]
 
 @kernel(inline=True)
 def fetch_step(r, first, rows, step, gates, others):  # type: ignore[no-untyped-def]
-    """Ask for the rows of a step."""
+    """Ask for the rows of a step: `gates` are in the order of x, `others` in that of steps."""
     # The rows of a step lie far apart: without being asked for, each is waited for. An
     # address may lie before its array; asking for it does nothing.
     steps, bytes_of_row = r[f.STEPS], r[f.UNITS] * r[f.ITEM]
@@ -197,7 +197,7 @@ def fetch_step(r, first, rows, step, gates, others):  # type: ignore[no-untyped-
 
 @kernel(inline=True)
 def write_last(r, h_rows, first, rows):  # type: ignore[no-untyped-def]
-    """The last states."""
+    """Write the last states."""
     bytes_of_row = r[f.UNITS] * r[f.ITEM]
     for row in range(rows):
         h = h_rows + row * r[f.STATE_STRIDE] * r[f.ITEM]

@@ -11,7 +11,14 @@ from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu.gemm import gemm
 from tapegrad_kernels.cpu.recurrent import _gru_kernels as kernels
 from tapegrad_kernels.cpu.recurrent import _record as f
-from tapegrad_kernels.cpu.recurrent._call import Array, check_shapes, masks_in, prepare, run
+from tapegrad_kernels.cpu.recurrent._call import (
+    Array,
+    check_shapes,
+    in_order,
+    masks_in,
+    prepare,
+    run,
+)
 from tapegrad_kernels.cpu.recurrent._gradients import of_inputs, of_recurrent_weights
 from tapegrad_kernels.cpu.reductions import sum as sum_over
 
@@ -194,8 +201,8 @@ def gru_backward(
     batch, steps, _ = x.shape
     units = u.shape[0]
     sequence, state = (batch, steps, units), (batch, units)
-    outputs, gates, inner = (np.asarray(a, x.dtype, order="C") for a in (outputs, gates, inner))
-    dy, dh = (None if a is None else np.asarray(a, x.dtype, order="C") for a in (d_outputs, d_last))
+    outputs, gates, inner = (in_order(a, x.dtype) for a in (outputs, gates, inner))
+    dy, dh = (None if a is None else in_order(a, x.dtype) for a in (d_outputs, d_last))
     check_shapes(
         name,
         [

@@ -11,7 +11,14 @@ from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu.gemm import gemm
 from tapegrad_kernels.cpu.recurrent import _lstm_kernels as kernels
 from tapegrad_kernels.cpu.recurrent import _record as f
-from tapegrad_kernels.cpu.recurrent._call import Array, check_shapes, masks_in, prepare, run
+from tapegrad_kernels.cpu.recurrent._call import (
+    Array,
+    check_shapes,
+    in_order,
+    masks_in,
+    prepare,
+    run,
+)
 from tapegrad_kernels.cpu.recurrent._gradients import of_weights
 
 __all__ = ["lstm_backward", "lstm_forward"]
@@ -190,11 +197,8 @@ def lstm_backward(
     batch, steps, _ = x.shape
     units = u.shape[0]
     sequence, state = (batch, steps, units), (batch, units)
-    outputs, cells, gates = (np.asarray(a, x.dtype, order="C") for a in (outputs, cells, gates))
-    dy, dh, dc = (
-        None if a is None else np.asarray(a, x.dtype, order="C")
-        for a in (d_outputs, d_last, d_cells)
-    )
+    outputs, cells, gates = (in_order(a, x.dtype) for a in (outputs, cells, gates))
+    dy, dh, dc = (None if a is None else in_order(a, x.dtype) for a in (d_outputs, d_last, d_cells))
     check_shapes(
         name,
         [

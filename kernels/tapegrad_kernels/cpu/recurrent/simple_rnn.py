@@ -11,7 +11,14 @@ from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu.gemm import gemm
 from tapegrad_kernels.cpu.recurrent import _record as f
 from tapegrad_kernels.cpu.recurrent import _simple_rnn_kernels as kernels
-from tapegrad_kernels.cpu.recurrent._call import Array, check_shapes, masks_in, prepare, run
+from tapegrad_kernels.cpu.recurrent._call import (
+    Array,
+    check_shapes,
+    in_order,
+    masks_in,
+    prepare,
+    run,
+)
 from tapegrad_kernels.cpu.recurrent._gradients import of_weights
 
 __all__ = ["simple_rnn_backward", "simple_rnn_forward"]
@@ -177,8 +184,8 @@ def simple_rnn_backward(
     batch, steps, _ = x.shape
     units = u.shape[0]
     sequence, state = (batch, steps, units), (batch, units)
-    outputs = np.asarray(outputs, x.dtype, order="C")
-    dy, dh = (None if a is None else np.asarray(a, x.dtype, order="C") for a in (d_outputs, d_last))
+    outputs = in_order(outputs, x.dtype)
+    dy, dh = (None if a is None else in_order(a, x.dtype) for a in (d_outputs, d_last))
     check_shapes(
         name, [("outputs", outputs, sequence), ("d_outputs", dy, sequence), ("d_last", dh, state)]
     )
