@@ -113,7 +113,7 @@ def _make_blocks(real: str) -> dict[str, Any]:
 BLOCKS = {
     (name, np.dtype(real)): made for real in REAL_NAMES for name, made in _make_blocks(real).items()
 }
-"""Blocks over pieces, by name and dtype; `tapegrad_kernels.cpu.optimizers.layerwise` adds some."""
+"""Blocks by name and dtype; those of `layerwise` and `factored` join them."""
 
 
 def _run(  # type: ignore[no-untyped-def]
@@ -142,6 +142,22 @@ def _entry(name: str, dtype: np.dtype[Any]) -> tuple[Callable[..., None], int, i
     return run, BLOCKS[name, dtype].address, chunk_block.address, parallel_launcher.address
 
 
+def run_block(
+    name: str,
+    count: int,
+    chunk: int,
+    arrays: tuple[Array, ...],
+    table: Array,
+    results: Array,
+    numbers: tuple[float, ...] = (),
+) -> None:
+    """Run a block of `BLOCKS` over ``range(count)``, `chunk` at a time on a thread."""
+    run, *addresses = _entry(name, arrays[0].dtype)
+    padding = (arrays[0],) * (4 - len(arrays))
+    zeros = (0.0,) * (NUMBERS - len(numbers))
+    run(*addresses, count, chunk, *arrays, *padding, table, results, *numbers, *zeros)
+
+
 def run_pieces(
     name: str,
     arrays: tuple[Array, ...],
@@ -149,14 +165,11 @@ def run_pieces(
     results: Array,
     numbers: tuple[float, ...] = (),
 ) -> None:
-    """Run a block over pieces; small buffers stay on one thread."""
-    run, *addresses = _entry(name, arrays[0].dtype)
+    """Run a block over the pieces of a table; small buffers stay on one thread."""
     pieces = table.size // 3
     # As many pieces for a task as make PIECE elements on average.
     chunk = max(1, pieces * PIECE // max(arrays[0].size, 1))
-    padding = (arrays[0],) * (4 - len(arrays))
-    zeros = (0.0,) * (NUMBERS - len(numbers))
-    run(*addresses, pieces, chunk, *arrays, *padding, table, results, *numbers, *zeros)
+    run_block(name, pieces, chunk, arrays, table, results, numbers)
 
 
 def segment_squares(x: Array, table: Array, firsts: Array) -> Array:

@@ -7,18 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 
-from tapegrad_kernels._compile import block, kernel, native_entry, on_warmup
-from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
-from tapegrad_kernels._compile.pointers import (
-    POINTER_TO,
-    address_of,
-    float64_at,
-    int64_at,
-    pack,
-)
+from tapegrad_kernels._compile import block, kernel, on_warmup
+from tapegrad_kernels._compile.pointers import POINTER_TO, float64_at, int64_at
 from tapegrad_kernels._scalar import update_numbers
 from tapegrad_kernels.cpu._basis import cpu_basis
 from tapegrad_kernels.cpu._map import REAL_NAMES
@@ -29,11 +21,15 @@ from tapegrad_kernels.cpu.optimizers._elementwise import (
     check,
     numbers_at,
 )
-from tapegrad_kernels.cpu.optimizers._pieces import PART, make_squares
+from tapegrad_kernels.cpu.optimizers._pieces import (
+    ADDRESSES,
+    BLOCKS,
+    PART,
+    make_squares,
+    run_block,
+)
 from tapegrad_kernels.cpu.optimizers.orthogonal import Shapes, checked_shapes
 
-_PLACES = 6
-"""Places for addresses: parameters, gradients, statistics, factors, sums, table."""
 _COLUMNS = 5
 """Of the table: offset, matrices, rows, columns, offset of the statistics."""
 
@@ -103,7 +99,7 @@ def _make_helpers(real: str) -> tuple[Any, Any, Any]:
 
 
 def _make_block(real: str) -> Any:
-    at, numbers = POINTER_TO[real], numbers_at(_PLACES, 7, real)
+    at, numbers = POINTER_TO[real], numbers_at(ADDRESSES, 7, real)
     number: Any = np.dtype(real).type
     whole, matrix, squares = _make_helpers(real)
 
@@ -111,7 +107,7 @@ def _make_block(real: str) -> Any:
     def adafactor(record, start, stop):  # type: ignore[no-untyped-def]
         packed, c = int64_at(record), numbers(record)
         p, g, s, factors = at(packed[0]), at(packed[1]), at(packed[2]), at(packed[3])
-        sums, table = float64_at(packed[4]), int64_at(packed[5])
+        table, sums = int64_at(packed[4]), float64_at(packed[5])
         rate, keep, smallest, threshold = c[0], c[1], c[5], c[6]
         for variable in range(start, stop):
             row = variable * _COLUMNS
@@ -149,32 +145,8 @@ def _make_block(real: str) -> Any:
     return adafactor
 
 
-_BLOCKS = {np.dtype(real): _make_block(real) for real in REAL_NAMES}
-
-
-def _run(  # type: ignore[no-untyped-def]
-    address, chunker, launcher, chunk, count, p, g, s, factors, sums, table,
-    n0, n1, n2, n3, n4, n5, n6,
-):  # fmt: skip
-    addresses = (
-        address_of(p),
-        address_of(g),
-        address_of(s),
-        address_of(factors),
-        address_of(sums),
-        address_of(table),
-    )
-    record = pack((*addresses, n0, n1, n2, n3, n4, n5, n6))
-    run_chunks(address, record, count, chunk, chunker, launcher)
-
-
-@functools.cache
-def _entry(dtype: np.dtype[Any]) -> tuple[Any, int, int, int]:
-    vector = numba.types.Array(numba.from_dtype(dtype), 1, "C")
-    sums, table = (numba.types.Array(t, 1, "C") for t in (numba.float64, numba.int64))
-    arguments = (numba.int64,) * 5 + (vector,) * 4 + (sums, table) + (numba.float64,) * 7
-    run = native_entry(_run, f"run_adafactor.{dtype.name}", *arguments)
-    return run, _BLOCKS[dtype].address, chunk_block.address, parallel_launcher.address
+for _real in REAL_NAMES:
+    BLOCKS["adafactor", np.dtype(_real)] = _make_block(_real)
 
 
 def adafactor_statistics(shapes: Shapes) -> int:
@@ -282,19 +254,10 @@ def adafactor_update(
     numbers = update_numbers.adafactor(
         learning_rate, beta_2_decay, epsilon_1, epsilon_2, clip_threshold, step, weight_decay
     )
-    run, *addresses = _entry(parameters.dtype)
     chunk = 1 if parameters.size > CHUNK else max(len(sizes), 1)
-    run(
-        *addresses,
-        chunk,
-        len(sizes),
-        *arrays,
-        statistics,
-        np.empty_like(statistics),
-        np.empty(statistics.size),
-        table,
-        *numbers,
-    )
+    buffers = (*arrays, statistics, np.empty_like(statistics))
+    sums = np.empty(statistics.size)
+    run_block("adafactor", len(sizes), chunk, buffers, table, sums, numbers)
 
 
 def _warm(real: str) -> None:
