@@ -49,7 +49,7 @@ def make_backward(real: str) -> Block:
             total += x[i] * y[i]
         return total
 
-    @kernel(inline=True)
+    @kernel(name=f"load_queries.{real}")
     def load_queries(record, head, query, count, padded, shifts, deltas):  # type: ignore[no-untyped-def]
         # The logarithms of the queries' sums, and what is subtracted from their slopes:
         # sum(g * out), less the gradient by the logarithm itself.

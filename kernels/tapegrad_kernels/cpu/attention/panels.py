@@ -4,6 +4,9 @@ Everything here works on addresses in bytes and on strides in elements. Products
 through gemm's table of micro-kernels (see `tapegrad_kernels.cpu.gemm.table`). The left
 operand is read in place, by rows or by columns; the right one is a panel of our own,
 as wide as a tile and padded, or such a panel of scores.
+
+None of this is inlined: each is called a few times for many multiplications, and is compiled
+once instead of once for each call.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from tapegrad_kernels.cpu.gemm.table import (
 )
 
 
-@kernel(inline=True)
+@kernel
 def multiply_panel(  # type: ignore[no-untyped-def]
     table, mode, a, a_stride, panel, panel_stride, c, c_stride, rows, columns, depth, flags
 ):
@@ -67,7 +70,7 @@ def multiply_panel(  # type: ignore[no-untyped-def]
         row += height
 
 
-@kernel(inline=True)
+@kernel
 def pack_transposed(table, source, stride, target, rows, depth, panels):  # type: ignore[no-untyped-def]
     """Panels ``target[panel][p, j] = source[panel * width + j, p]``, repeating the last row."""
     t = int64_at(table)
@@ -87,7 +90,7 @@ def pack_transposed(table, source, stride, target, rows, depth, panels):  # type
         )
 
 
-@kernel(inline=True)
+@kernel
 def pack_columns(table, source, stride, target, rows, columns):  # type: ignore[no-untyped-def]
     """Panels ``target[panel][i, j] = source[i, panel * width + j]``, padded with zeros.
 
@@ -116,19 +119,19 @@ def make_helpers(real: str) -> SimpleNamespace:
     number: Any = np.dtype(real).type
     zero, nothing = number(0.0), number(-np.inf)
 
-    @kernel(inline=True)
+    @kernel(name=f"fill.{real}")
     def fill(target, count, value):  # type: ignore[no-untyped-def]
         y = at(target)
         for i in range(count):
             y[i] = value
 
-    @kernel(inline=True)
+    @kernel(name=f"scale.{real}")
     def scale(target, count, factor):  # type: ignore[no-untyped-def]
         y = at(target)
         for i in range(count):
             y[i] *= factor
 
-    @kernel(inline=True)
+    @kernel(name=f"unpack_transposed.{real}")
     def unpack_transposed(table, source, stride, target, rows, depth):  # type: ignore[no-untyped-def]
         # target[i, p] = source[p, i], where rows of the target follow each other directly.
         # Whole vectors first; the packer would write beyond the end of a ragged row.
@@ -145,7 +148,7 @@ def make_helpers(real: str) -> SimpleNamespace:
             for p in range(whole, depth):
                 y[i * depth + p] = x[p * stride + i]
 
-    @kernel(inline=True)
+    @kernel(name=f"mask_scores.{real}")
     def mask_scores(record, head, scores, stride, query, queries, key, keys):  # type: ignore[no-untyped-def]
         """Mask the scores of some keys (rows) by some queries (columns)."""
         r = int64_at(record)
