@@ -57,78 +57,82 @@ def _make_key(real: str) -> Any:
     return key
 
 
+@kernel(inline=True)
+def _insert(keys, order, length):  # type: ignore[no-untyped-def]
+    for i in range(1, length):
+        word, place, j = keys[i], order[i], i
+        while j > 0 and keys[j - 1] > word:
+            keys[j], order[j] = keys[j - 1], order[j - 1]
+            j -= 1
+        keys[j], order[j] = word, place
+
+
+@kernel(inline=True)
+def _radix(keys, order, spare_keys, spare_order, counts, length, digits):  # type: ignore[no-untyped-def]
+    # Sorts by one digit after the other; returns whether the result is in the spare arrays.
+    low = np.uint64(_VALUES - 1)
+    for i in range(digits * _VALUES):
+        counts[i] = 0
+    for i in range(length):
+        word = keys[i]
+        for digit in range(digits):
+            counts[digit * _VALUES + np.int64((word >> np.uint64(_DIGIT * digit)) & low)] += 1
+    turned = False
+    for digit in range(digits):
+        shift, base = np.uint64(_DIGIT * digit), digit * _VALUES
+        if counts[base + np.int64((keys[0] >> shift) & low)] == length:
+            continue  # all alike
+        total = 0
+        for value in range(base, base + _VALUES):
+            count = counts[value]
+            counts[value] = total
+            total += count
+        for i in range(length):
+            word = keys[i]
+            value = base + np.int64((word >> shift) & low)
+            place = counts[value]
+            counts[value] = place + 1
+            spare_keys[place], spare_order[place] = word, order[i]
+        keys, spare_keys = spare_keys, keys
+        order, spare_order = spare_order, order
+        turned = not turned
+    return turned
+
+
+@block("argsort")
+def _argsort_block(record, start, stop):  # type: ignore[no-untyped-def]
+    # Of keys, whatever they were made of. `work` holds spare arrays and counts of each task.
+    packed = int64_at(record)
+    length, digits, each = packed[3], packed[4], packed[5]
+    size = 2 * length + 8 * _VALUES
+    for row in range(start, stop):
+        keys = uint64_at(packed[0] + 8 * row * length)
+        order = int64_at(packed[1] + 8 * row * length)
+        for i in range(length):
+            order[i] = i
+        if length <= _SHORT:
+            _insert(keys, order, length)
+            continue
+        spare = packed[2] + 8 * size * (row // each)
+        spare_keys, spare_order = uint64_at(spare), int64_at(spare + 8 * length)
+        counts = int64_at(spare + 16 * length)
+        if _radix(keys, order, spare_keys, spare_order, counts, length, digits):
+            for i in range(length):
+                order[i] = spare_order[i]
+
+
 def _make_blocks(real: str) -> dict[str, Block]:
     at = POINTER_TO[real]
     key = _make_key(real)
-    bits = 32 if real == "float32" else 64
-    top = np.uint64((1 << bits) - 1)
+    top = np.uint64((1 << (32 if real == "float32" else 64)) - 1)
 
-    @kernel(inline=True)
-    def insert(keys, order, first, length):  # type: ignore[no-untyped-def]
-        for i in range(first + 1, first + length):
-            word, place, j = keys[i], order[i], i
-            while j > first and keys[j - 1] > word:
-                keys[j], order[j] = keys[j - 1], order[j - 1]
-                j -= 1
-            keys[j], order[j] = word, place
-
-    @kernel(inline=True)
-    def radix(keys, order, spare_keys, spare_order, counts, length):  # type: ignore[no-untyped-def]
-        # Sorts by one digit after the other; returns whether the result is in the spare arrays.
-        digits = bits // _DIGIT
-        for i in range(digits * _VALUES):
-            counts[i] = 0
-        for i in range(length):
-            word = keys[i]
-            for digit in range(digits):
-                value = np.int64((word >> np.uint64(_DIGIT * digit)) & np.uint64(_VALUES - 1))
-                counts[digit * _VALUES + value] += 1
-        turned = False
-        for digit in range(digits):
-            shift, base = np.uint64(_DIGIT * digit), digit * _VALUES
-            value = np.int64((keys[0] >> shift) & np.uint64(_VALUES - 1))
-            if counts[base + value] == length:
-                continue  # all alike
-            total = 0
-            for value in range(_VALUES):
-                count = counts[base + value]
-                counts[base + value] = total
-                total += count
-            for i in range(length):
-                word = keys[i]
-                value = base + np.int64((word >> shift) & np.uint64(_VALUES - 1))
-                place = counts[value]
-                counts[value] = place + 1
-                spare_keys[place], spare_order[place] = word, order[i]
-            keys, spare_keys = spare_keys, keys
-            order, spare_order = spare_order, order
-            turned = not turned
-        return turned
-
-    @block(f"argsort.{real}")
-    def argsort_rows(record, start, stop):  # type: ignore[no-untyped-def]
-        # `work` holds for each task keys, spare keys, spare order and counts.
+    @block(f"sort_keys.{real}")
+    def make_keys(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
-        x, order_at, work_at = at(packed[0]), packed[1], packed[2]
-        length, descending, each = packed[3], packed[4], packed[5]
-        flip = top if descending else np.uint64(0)
-        size = 3 * length + 8 * _VALUES
-        for row in range(start, stop):
-            first = row * length
-            base = work_at + 8 * size * (row // each)
-            keys, order = uint64_at(base), int64_at(order_at + 8 * first)
-            for i in range(length):
-                keys[i] = key(x[first + i]) ^ flip
-                order[i] = i
-            if length <= _SHORT:
-                insert(keys, order, 0, length)
-                continue
-            spare_keys = uint64_at(base + 8 * length)
-            spare_order = int64_at(base + 16 * length)
-            counts = int64_at(base + 24 * length)
-            if radix(keys, order, spare_keys, spare_order, counts, length):
-                for i in range(length):
-                    order[i] = spare_order[i]
+        x, keys = at(packed[0]), uint64_at(packed[1])
+        flip = top if packed[2] else np.uint64(0)
+        for i in range(start, stop):
+            keys[i] = key(x[i]) ^ flip
 
     @kernel(inline=True)
     def worse(keys, places, i, j):  # type: ignore[no-untyped-def]
@@ -182,7 +186,7 @@ def _make_blocks(real: str) -> dict[str, Block]:
             for i in range(base, base + k):
                 values[i] = x[first + places[i]]
 
-    return {"argsort": argsort_rows, "top_k": top_k_rows}
+    return {"keys": make_keys, "top_k": top_k_rows}
 
 
 _BLOCKS = {
@@ -198,10 +202,11 @@ def _argsort_rows(rows: Array, descending: bool) -> Array:
         length = rows.shape[-1]
         count = rows.size // length
         each = max(1, CHUNK // length)
-        tasks = -(-count // each)
-        work = np.empty(tasks * (3 * length + 8 * _VALUES), np.int64)
-        made = _BLOCKS["argsort", rows.dtype]
-        run(made, count, each, rows, order, work, p=length, q=descending, r=each)
+        keys = np.empty(rows.size, np.int64)
+        run(_BLOCKS["keys", rows.dtype], rows.size, CHUNK, rows, keys, p=descending)
+        work = np.empty(-(-count // each) * (2 * length + 8 * _VALUES), np.int64)
+        digits = 8 * rows.itemsize // _DIGIT
+        run(_argsort_block, count, each, keys, order, work, p=length, q=digits, r=each)
     return order
 
 
