@@ -17,7 +17,7 @@ from tapegrad.ops import _normalization_formulas as formulas
 from tapegrad.ops._normalization_formulas import differentiate, to_the_end
 from tapegrad.ops._reduction import sum
 from tapegrad.ops._selection import where
-from tapegrad.ops._shape import as_tensor, expand_dims, reshape, transpose
+from tapegrad.ops._shape import as_tensor, broadcast_to, expand_dims, reshape, transpose
 
 moving_average_update: Any = primitive("moving_average_update", mutates=(0,))
 """``moving_average_update(variable, value, momentum)`` gives a Variable the value
@@ -85,17 +85,18 @@ def _statistics_gradient(
     """Gradient by `x` of the mean and the variance; None if neither counts."""
     if g_mean is None and g_variance is None:
         return None
-    shape, count = x.shape, x.size // max(mean.size, 1)
+    shape, count = x.shape, max(x.size // max(mean.size, 1), 1)
     if "groups" in params:
         groups = params["groups"]
-        x = reshape(x, (shape[0], -1, groups, shape[-1] // groups))
+        x = reshape(x, formulas.split_channels(shape, groups))
         each = (shape[0], 1, groups, 1)
         mean = reshape(mean, each)
         g_mean = None if g_mean is None else reshape(g_mean, each)
         g_variance = None if g_variance is None else reshape(g_variance, each)
-    total = x * 0.0 if g_mean is None else x * 0.0 + g_mean * (1 / count)
+    total = None if g_mean is None else broadcast_to(g_mean * (1 / count), x.shape)
     if g_variance is not None:
-        total = total + g_variance * (2 / count) * (x - mean)
+        by_variance = g_variance * (2 / count) * (x - mean)
+        total = by_variance if total is None else total + by_variance
     return reshape(total, shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,12 +67,17 @@ def batch_norm_gradient(dy: Any, x: Any, gamma: Any, variance: Any, *, epsilon: 
     return dx, sum(dy * h, axis=axes), sum(dy, axis=axes)
 
 
+def split_channels(shape: tuple[int, ...], groups: int) -> tuple[int, int, int, int]:
+    """Samples, positions, groups and channels of each of an array's shape."""
+    return shape[0], math.prod(shape[1:-1]), groups, shape[-1] // groups
+
+
 def group_norm_gradient(
     dy: Any, x: Any, gamma: Any, variance: Any, *, groups: int, epsilon: float
 ) -> Any:
     """`dx`, `dgamma` and `dbeta` of group normalization, with the variance as an argument."""
     shape, channels = x.shape, x.shape[-1]
-    split = (shape[0], -1, groups, channels // groups)
+    split = split_channels(shape, groups)
     x, dy = reshape(x, split), reshape(dy, split)
     scale = reshape(reciprocal(sqrt(variance + epsilon)), (shape[0], 1, groups, 1))
     h = (x - mean(x, axis=(1, 3), keepdims=True)) * scale

@@ -118,6 +118,27 @@ def test_float32_stays_float32():
     assert [g.dtype for g in tape.gradient(total, [x, gamma])] == [np.float32, np.float32]
 
 
+def test_gradients_of_nothing():
+    x = tg.tensor(np.empty((0, 4)))
+    gamma = tg.tensor(np.ones(4))
+    with tg.Tape() as tape:
+        tape.watch([x, gamma])
+        y, mean, variance = ops.batch_norm(x, gamma)
+        z = ops.unit_norm(ops.rms_norm(ops.layer_norm(y, gamma), gamma))
+        total = ops.group_norm(z, gamma, groups=2).sum() + mean.sum() + variance.sum()
+    by_x, by_gamma = tape.gradient(total, [x, gamma])
+    assert by_x.shape == (0, 4)
+    np.testing.assert_array_equal(by_gamma.numpy(), np.zeros(4))
+
+
+def test_gradient_of_the_mean_of_an_infinite_number():
+    x = tg.tensor([[1.0], [np.inf]])
+    with tg.Tape() as tape:
+        tape.watch(x)
+        mean = ops.batch_norm(x)[1]
+    np.testing.assert_array_equal(tape.gradient(mean, x).numpy(), [[0.5], [0.5]])
+
+
 def test_unit_norm_of_zeros():
     gradient = tg.grad(lambda x: ops.unit_norm(x, epsilon=0.5).sum())(np.zeros(3))
     np.testing.assert_array_equal(gradient, [2.0, 2.0, 2.0])
