@@ -130,6 +130,7 @@ from tapegrad.ops._normalization import (
     group_norm,
     moving_average_update,
 )
+from tapegrad.ops._ordering import argsort, sort, top_k
 from tapegrad.ops._pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -140,7 +141,6 @@ from tapegrad.ops._pooling import (
     max_pool1d,
     max_pool2d,
 )
-from tapegrad.ops._ordering import argsort, sort, top_k
 from tapegrad.ops._random import (
     random_bernoulli,
     random_normal,

@@ -96,9 +96,9 @@ __all__ += [
     "softmax_cross_entropy_grad",
     "softmax_grad",
 ]
-__all__ += normalization.__all__
 __all__ += ["logsumexp_grad"]
 __all__ += indexing.__all__
+__all__ += normalization.__all__
 __all__ += optimizers.__all__
 __all__ += random.__all__
 __all__ += recurrent.__all__
