@@ -90,7 +90,7 @@ def test_against_shifted_images(shape, window, multiplier, strides, padding, dil
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_large_images_in_several_parts(dtype):
     generator = np.random.default_rng(1)
-    x = generator.normal(size=(3, 40, 50, 70)).astype(dtype)
+    x = generator.normal(size=(3, 50, 100, 70)).astype(dtype)
     w = generator.normal(size=(3, 3, 70, 1)).astype(dtype)
     how = {"strides": 1, "padding": "same", "dilation": 1}
     y = cpu.depthwise_conv2d(x, w, **how)
@@ -105,7 +105,7 @@ def test_large_images_in_several_parts(dtype):
         cpu.depthwise_conv2d_kernel_grad(x, y, w_shape=w.shape, **how),
         kernel_gradient(x, y, w.shape, **how),
         dtype,
-        6000 * 80,
+        15000 * 80,
     )
 
 

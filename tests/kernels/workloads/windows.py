@@ -15,7 +15,22 @@ def results() -> Results:
     for dtype in (np.float32, np.float64):
         for name, array in _all(dtype).items():
             found.setdefault(name, []).append(array)
+    for name, array in _large().items():
+        found[name].append(array)
     return found
+
+
+def _large() -> dict[str, np.ndarray]:
+    """Images that are touched ahead, row by row."""
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(2, 64, 90, 100)).astype(np.float32)
+    w = generator.normal(size=(3, 3, 100, 1)).astype(np.float32)
+    y = cpu.depthwise_conv2d(x, w)
+    return {
+        "depthwise_conv2d": y,
+        "depthwise_conv2d_input_grad": cpu.depthwise_conv2d_input_grad(y, w, x_shape=x.shape),
+        "depthwise_conv2d_kernel_grad": cpu.depthwise_conv2d_kernel_grad(x, y, w_shape=w.shape),
+    }
 
 
 def _all(dtype: type) -> dict[str, np.ndarray]:
