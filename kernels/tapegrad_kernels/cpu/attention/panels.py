@@ -163,14 +163,18 @@ def make_helpers(real: str) -> SimpleNamespace:
         row, column = r[layout.MASK_ROW], r[layout.MASK_COLUMN]
         mask = r[layout.MASK] + int64_at(r[layout.MASK_OFFSETS])[head]
         mask += query * row + key * column
-        for p in range(keys):
-            for j in range(queries):
+        # Along the axis that is contiguous in most masks, or over a row that all queries share.
+        outer, inner = (keys, queries) if row == 0 else (queries, keys)
+        for first in range(outer):
+            for second in range(inner):
+                p, j = (first, second) if row == 0 else (second, first)
                 place = mask + j * row + p * column
                 i = p * stride + j
                 if kind == layout.ADDED_MASK:
                     s[i] += at(place)[0]
-                elif byte_at(place) == 0:
-                    s[i] = nothing
+                else:
+                    # Stored in any case: a branch would be guessed wrong as often as masked.
+                    s[i] = nothing if byte_at(place) == 0 else s[i]
 
     return SimpleNamespace(
         fill=fill,
