@@ -162,6 +162,8 @@ _BLOCKS = {
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     named = (axis,) if isinstance(axis, int) else tuple(axis)
     return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(named, ndim)))
 
@@ -197,7 +199,8 @@ def _side_by_side(height: int, width: int) -> int:
 def _joined(largest: Array, sums: Array, axis: int) -> Array:
     """Parts of a result joined, in float64."""
     if largest.shape[axis] == 1:
-        top, total = largest.take(0, axis), sums.take(0, axis).astype(np.float64)
+        first = 0 if axis == 0 else (slice(None), 0)
+        top, total = largest[first], sums[first].astype(np.float64)
     else:
         top = largest.max(axis=axis)
         spread = np.exp(largest - np.expand_dims(top, axis).astype(np.float64))

@@ -134,7 +134,8 @@ def _only_rows(index: Any) -> Array | None:
 def _add_rows(g: Array, index: Array, shape: tuple[int, ...]) -> Array:
     """`index_add` along the first axis."""
     chosen = wrapped("index_add", index, shape[0])
-    values = np.broadcast_to(g, index.shape + shape[1:])
+    expected = index.shape + shape[1:]
+    values = g if g.shape == expected else np.broadcast_to(g, expected)
     result = np.zeros(shape, g.dtype)
     combine_rows("add", np.asarray(values, order="C"), chosen, result)
     return result

@@ -127,7 +127,7 @@ def back(rows: Array, axis: int) -> Array:
     return rows if axis == rows.ndim - 1 else np.moveaxis(rows, -1, axis)
 
 
-def _first_outside(indices, length):  # type: ignore[no-untyped-def]
+def _search_outside(indices, length):  # type: ignore[no-untyped-def]
     # Without a branch, so that it becomes vector code; negative numbers are the largest unsigned.
     worst = np.uint64(0)
     for i in range(indices.size):
@@ -142,7 +142,7 @@ def _first_outside(indices, length):  # type: ignore[no-untyped-def]
 @functools.cache
 def _native_first_outside() -> Callable[..., int]:
     vector = numba.types.Array(numba.int64, 1, "C")
-    return native_entry(_first_outside, "first_outside", vector, numba.int64)
+    return native_entry(_search_outside, "first_outside", vector, numba.int64)
 
 
 def as_indices(operation: str, indices: ArrayLike) -> Array:
@@ -159,9 +159,14 @@ def as_indices(operation: str, indices: ArrayLike) -> Array:
     return np.asarray(array, np.int64, order="C")
 
 
+def first_outside(indices: Array, length: int) -> int:
+    """Position, in the flattened array, of the first index not in ``range(length)``, or -1."""
+    return _native_first_outside()(indices.reshape(-1), length)
+
+
 def check_range(operation: str, what: str, indices: Array, length: int, of: str) -> None:
     """Raise IndexError, naming the first one, if an index is not in ``range(length)``."""
-    wrong = _native_first_outside()(indices.reshape(-1), length)
+    wrong = first_outside(indices, length)
     if wrong >= 0:
         position = tuple(int(i) for i in np.unravel_index(wrong, indices.shape))
         raise IndexError(

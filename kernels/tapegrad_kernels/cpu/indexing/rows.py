@@ -23,6 +23,7 @@ from tapegrad_kernels.cpu.indexing._call import (
     as_real,
     check_range,
     copy_bytes,
+    first_outside,
     run,
 )
 
@@ -243,7 +244,7 @@ def wrapped(operation: str, indices: Array, length: int) -> Array:
         If one is out of range.
     """
     chosen = as_indices(operation, indices)
-    if not chosen.size:
+    if first_outside(chosen, length) < 0:
         return chosen
     lowest, highest = int(chosen.min()), int(chosen.max())
     if lowest < -length or highest >= length:
@@ -251,7 +252,7 @@ def wrapped(operation: str, indices: Array, length: int) -> Array:
         raise IndexError(
             f"{operation}: index {wrong} is out of range for an axis of {length} elements"
         )
-    return chosen if lowest >= 0 else np.where(chosen < 0, chosen + length, chosen)
+    return np.where(chosen < 0, chosen + length, chosen)
 
 
 def _warm(real: str) -> None:

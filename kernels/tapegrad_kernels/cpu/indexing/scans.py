@@ -8,6 +8,7 @@ for each addition. What is cut depends on sizes alone.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def cumsum(x: ArrayLike, *, axis: int | None = None, reverse: bool = False) -> A
     if not y.size:
         return y
     length = array.shape[axis]
-    outer = int(np.prod(array.shape[:axis]))
+    outer = math.prod(array.shape[:axis])
     width = array.size // (outer * length)
     if width > 1:
         tasks = outer * -(-width // COLUMNS)
