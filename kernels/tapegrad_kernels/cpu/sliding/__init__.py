@@ -4,8 +4,10 @@
 module         subject
 =============  ==================================================================
 ``plan``       which elements of the source each window covers, along one axis
-``strips``     generator of the inner loops, in vectors of channels
+``strips``     generators of the inner loops, in vectors of channels
+``frame``      what these generators share
 ``driver``     moves windows over images and calls the strips, on all threads
+``images``     arrays in the form that windows need
 ``taps``       the other direction: a sum over all windows for each of their taps
 =============  ==================================================================
 
