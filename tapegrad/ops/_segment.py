@@ -204,7 +204,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Tensor:
     Examples
     --------
     >>> import tapegrad as tg
-    >>> bincount([0, 2, 0])
+    >>> tg.ops.bincount([0, 2, 0])
     Tensor([2, 0, 1], dtype=int64)
     """
     numbers = np.asarray(x)
