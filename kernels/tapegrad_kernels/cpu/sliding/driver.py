@@ -155,10 +155,11 @@ def windows_block(record, start, stop):  # type: ignore[no-untyped-def]
             a_of_row = image * a_image + (u * plan[1] + plan[2]) * a_line + tap_low * a_row
             b_of_row = b + plan[5] * b_line + tap_low * b_row
             y_of_row = image * y_image + row * y_line
-            if rows > 0:
-                # Strips jump from column to column, which no prefetcher follows: the row that
-                # this one adds to the window is brought in beforehand, in order.
-                added = source + a_of_row + (rows - 1) * a_row
+            # Strips jump from column to column, which no prefetcher follows: the rows that this
+            # one adds to the window are brought in beforehand, in order.
+            known = max(0, rows - max(1, plan[1] // plan[3]))
+            for tap in range(known, rows):
+                added = source + a_of_row + tap * a_row
                 for line in range(0, touched, 64):
                     touch(added + line)
             for phase in range(column_phases):
