@@ -10,6 +10,7 @@ import numpy as np
 from numba import types
 from numpy.typing import ArrayLike, NDArray
 
+import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import Block, native_entry
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import address_of
@@ -17,7 +18,6 @@ from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64
 from tapegrad_kernels.cpu._memory import borrow, give_back
 from tapegrad_kernels.cpu.gemm.microkernel import tile_for
 from tapegrad_kernels.cpu.gemm.table import table_address
-from tapegrad_kernels.cpu.recurrent import _record as f
 from tapegrad_kernels.cpu.recurrent._loops import loops_address
 from tapegrad_kernels.cpu.recurrent._products import pack_weights
 

@@ -17,10 +17,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import kernel
 from tapegrad_kernels._compile.intrinsic import intrinsic
 from tapegrad_kernels._compile.pointers import int64_at
-from tapegrad_kernels.cpu.recurrent import _record as f
 from tapegrad_kernels.cpu.recurrent._formulas import LOOP_NAMES, Formula, make_formulas
 from tapegrad_kernels.cpu.simd import ELEMENT, INT64, ITEM_SIZE, POINTER, VOID
 

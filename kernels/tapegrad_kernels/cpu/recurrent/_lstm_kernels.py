@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import tapegrad_kernels.cpu.recurrent._formulas as loops
+import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import block
 from tapegrad_kernels._compile.pointers import int64_at
 from tapegrad_kernels.cpu._memory import clear_bytes, copy_bytes
-from tapegrad_kernels.cpu.recurrent import _formulas as loops
-from tapegrad_kernels.cpu.recurrent import _record as f
 from tapegrad_kernels.cpu.recurrent._loops import apply
 from tapegrad_kernels.cpu.recurrent._rows import (
     drop,

@@ -9,6 +9,7 @@ Everything here works on addresses and serves both dtypes.
 
 from __future__ import annotations
 
+import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import kernel
 from tapegrad_kernels._compile.pointers import call_address, int64_at
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE, ROWS
@@ -22,7 +23,6 @@ from tapegrad_kernels.cpu.gemm.table import (
     TILE_ROWS,
     TRANSPOSE_PACKER,
 )
-from tapegrad_kernels.cpu.recurrent import _record as f
 
 DEPTH_BLOCK = 128
 """Depth of a product that is computed at once: a panel of it leaves room in the first cache."""

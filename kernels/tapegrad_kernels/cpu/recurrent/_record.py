@@ -3,6 +3,10 @@
 A kernel handles pieces of the batch. It reads addresses, sizes and options from one record of
 64-bit integers, and works in scratch memory of its own, so that pieces run at the same time
 without ever waiting for one another.
+
+Kernels import this module by its full name, ``import tapegrad_kernels.cpu.recurrent._record as f``:
+after ``from ... import _record as f`` the kernel cache would count all that the package imports
+among their sources, and an edit anywhere would compile them again.
 """
 
 from __future__ import annotations

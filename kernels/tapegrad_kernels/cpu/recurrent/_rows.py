@@ -5,11 +5,11 @@ Places in memory are addresses. Everything here serves both dtypes.
 
 from __future__ import annotations
 
+import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import kernel
 from tapegrad_kernels._compile.pointers import int64_at
 from tapegrad_kernels.cpu._memory import clear_bytes, copy_bytes
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE
-from tapegrad_kernels.cpu.recurrent import _record as f
 from tapegrad_kernels.cpu.recurrent._formulas import ADD, ADD_PRODUCT, MULTIPLY
 from tapegrad_kernels.cpu.recurrent._loops import apply, prefetch_line
 from tapegrad_kernels.cpu.recurrent._products import multiply
