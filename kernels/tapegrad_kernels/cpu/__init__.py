@@ -30,6 +30,7 @@ float32. Arrays are positional arguments and parameters are keywords.
 
 from __future__ import annotations
 
+from tapegrad_kernels._compile.allocator import keep_freed_memory
 from tapegrad_kernels.cpu import (
     activations,
     convolution,
@@ -75,6 +76,8 @@ from tapegrad_kernels.cpu.softmax import (
     softmax_grad,
 )
 from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
+
+keep_freed_memory()
 
 __all__: list[str] = ["attention", "attention_grad", "dense", "gemm", "logsumexp", "matmul"]
 __all__ += convolution.__all__
