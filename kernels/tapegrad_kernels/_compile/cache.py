@@ -81,6 +81,8 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _NAME = re.compile(r"\w+")
+_ALIAS = re.compile(r"\bas\s+\w+")
+_COMMENT = re.compile(r"#[^\n]*")
 
 
 def _file_of(module: str) -> Path | None:
@@ -102,7 +104,8 @@ def _read(path: Path) -> tuple[bytes, tuple[Path, ...]]:
             continue
         if package and found.name == "__init__.py":
             # Submodules by their own files; the package's file only for names of its own.
-            files = [_file_of(f"{package}.{name}") for name in _NAME.findall(names)]
+            bare = _COMMENT.sub("", _ALIAS.sub("", names))
+            files = [_file_of(f"{package}.{name}") for name in _NAME.findall(bare)]
             imported.update(dict.fromkeys(file or found for file in files))
         else:
             imported[found] = None
