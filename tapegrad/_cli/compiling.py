@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 
 def compile_kernels(only: Iterable[str] | None = None, *, again: bool = False) -> int:
     """Compile kernels that are not in the cache yet, with a progress bar on standard error.
-
-    Each finished task leaves an empty file beside the compiled code. The folder's
-    name stands for sources, versions and CPU, so such a file holds as long as the
-    folder does, and a warm start costs a look at the disk.
 
     Parameters
     ----------
@@ -27,29 +22,19 @@ def compile_kernels(only: Iterable[str] | None = None, *, again: bool = False) -
         Number of tasks that ran.
     """
     import tapegrad_kernels.cpu  # noqa: F401 - registers the tasks of the kernels
-    from tapegrad_kernels._compile.cache import folder
-    from tapegrad_kernels._compile.warmup import tasks
+    from tapegrad_kernels._compile.warmup import cold_tasks, tasks, warmup
 
-    kept = folder()
-    cold = [
-        (name, task)
-        for name, task in tasks(only)
-        if again or kept is None or not _mark(kept, name).exists()
-    ]
-    if not cold:
+    names = [name for name, _ in tasks(only)] if again else cold_tasks(only)
+    if not names:
         return 0
     from tqdm.auto import tqdm
 
+    title = "compiling kernels (once)"
     with tqdm(
-        cold, desc="compiling kernels (once)", unit="task", file=sys.stderr, dynamic_ncols=True
+        total=len(names), desc=title, unit="task", file=sys.stderr, dynamic_ncols=True
     ) as bar:
-        for name, task in bar:
-            bar.set_postfix_str(name)
-            task()
-            if kept is not None:
-                _mark(kept, name).touch()
-    return len(cold)
-
-
-def _mark(folder: Path, task: str) -> Path:
-    return folder / f"{task.replace(' ', '-')}.done"
+        for name, done, _ in warmup(names):
+            bar.set_postfix_str(name, refresh=False)
+            bar.update(done - bar.n)
+        bar.update(len(names) - bar.n)
+    return len(names)

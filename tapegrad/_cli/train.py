@@ -33,7 +33,7 @@ KERNELS = (
     "sum float32",
     "softmax float32",
     "softmax_cross_entropy float32",
-    "adam_update float32",
+    "adam_update nadam_update adamax_update float32",
     "random_uniform float64",
     "random_bernoulli float32",
     "random_permutation",
