@@ -109,6 +109,9 @@ def native_entry(function: Callable[..., Any], name: str, *arguments: Any) -> Ca
         Types of the arguments.
     """
     dispatcher: Any = kernel(name=name)(function)
+    cache = cache_for(function, _full_name(function, name), standalone=True)
+    if cache is not None:
+        dispatcher._cache = cache
     dispatcher.compile(arguments)
     _owners.append(dispatcher)
     return dispatcher.overloads[arguments].entry_point
@@ -155,7 +158,7 @@ class Block:
                 compiled: Any = CFunc(
                     self.function, (signature.args, signature.return_type), {}, self._options
                 )
-                cache = cache_for(self.function, self.name)
+                cache = cache_for(self.function, self.name, standalone=True)
                 if cache is not None:
                     compiled._cache = cache
                 compiled.compile()
