@@ -32,6 +32,13 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("name", "arguments"),
     [
         ("gemm", ["--peers", "openblas", "--only", "float32 32×64×64"]),
+        ("convolution", ["--peers", "", "--only", "32×5×5"]),
+        ("windows", ["--peers", "", "--only", "32x"]),
+        ("recurrent", ["--peers", "", "--only", "8x20"]),
+        ("normalization", ["--peers", "", "--only", "32x64"]),
+        ("attention", ["--peers", "", "--only", " 256"]),
+        ("indexing", ["--peers", "numpy", "--only", "gather"]),
+        ("optimizers", ["--peers", "", "--only", "lion 100,000"]),
         ("operation_overhead", ["--peers", "numpy"]),
         ("training_step", ["--peers", "numpy"]),
         ("start_up", []),
