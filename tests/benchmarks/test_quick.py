@@ -33,7 +33,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("gemm", ["--peers", "openblas", "--only", "float32 32×64×64"]),
         ("convolution", ["--peers", "", "--only", "32×5×5"]),
-        ("windows", ["--peers", "", "--only", "32x"]),
+        ("windows", ["--peers", "", "--only", "2×2"]),
         ("recurrent", ["--peers", "", "--only", "8x20"]),
         ("normalization", ["--peers", "", "--only", "32x64"]),
         ("attention", ["--peers", "", "--only", " 256"]),

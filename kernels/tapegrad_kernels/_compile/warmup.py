@@ -84,7 +84,9 @@ class _Helpers:
         for position in range(taken):
             self.claim(position)
         paths = os.pathsep.join(path for path in sys.path if path)
-        program = f"from {__name__} import help_out; help_out()"
+        # Importing the kernels registers the tasks. Were it an import of this module's own, all
+        # kernels would count among the sources of each.
+        program = f"import tapegrad_kernels.cpu; from {__name__} import help_out; help_out()"
         self._processes = []
         for _ in range(count):
             process = subprocess.Popen(
@@ -136,8 +138,6 @@ def _claim(place: Path, position: int) -> bool:
 
 def help_out() -> None:
     """What a further process does: take tasks from the end until none is left."""
-    import tapegrad_kernels.cpu  # noqa: F401 - registers the tasks
-
     where, names = json.load(sys.stdin)
     place, known = Path(where), dict(_tasks)
     for position in reversed(range(len(names))):
