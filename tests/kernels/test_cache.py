@@ -17,7 +17,8 @@ def package(tmp_path, monkeypatch):
     (root / "sub").mkdir(parents=True)
     (root / "sub" / "__init__.py").write_text("from tapegrad_kernels.alone import z\n")
     (root / "main.py").write_text(
-        "from tapegrad_kernels.sub import (\n    module as m,  # why\n)\n\ndef f():\n    return m.g()\n"
+        "from tapegrad_kernels.sub import (\n    module as m,  # why\n)\n\n"
+        "def f():\n    return m.g()\n"
     )
     (root / "sub" / "module.py").write_text(
         "def g():\n    from tapegrad_kernels.last import h\n    return h()\n"
