@@ -50,7 +50,7 @@ def _operands(workload: Workload) -> tuple[Any, Any]:
 
 
 def prepare_tapegrad(workload: Workload) -> Callable[[], object]:
-    """This project's kernels."""
+    """Kernels of tapegrad."""
     from tapegrad_kernels import cpu
 
     x, w = _operands(workload)
