@@ -19,7 +19,8 @@ module              subject
 A call first multiplies the inputs of all steps with their weights in one product. The batch is
 then cut into pieces, each of which runs through its whole sequence alone, so that threads wait
 for each other once a call and never at a step. The recurrent weights are packed once. Going
-back, the gradients by the weights are one product over all steps at the end.
+back, the gradients by the weights are products over all steps at the end; an LSTM's are a single
+one. Its gradient by the inputs is computed at each step, where both weights fit the caches.
 """
 
 from tapegrad_kernels.cpu.recurrent.gru import gru_backward, gru_forward

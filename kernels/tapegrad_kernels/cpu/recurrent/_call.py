@@ -27,6 +27,10 @@ SERIAL_PRODUCTS = 2_000_000
 """Multiplications with U below which a sequence runs on the calling thread alone."""
 PIECE_ROWS = 16
 """Rows of a piece of the batch, at most; the number of pieces is even, for pairs of threads."""
+HOT_ROWS = 8
+"""Samples from which on the inputs' products may join the steps: for fewer, tiles are low."""
+HOT_BYTES = 1 << 19
+"""Bytes of both weights up to which they may: they are read at each step, from the caches."""
 _LINE = 64
 
 
@@ -88,8 +92,12 @@ def run(
     dtype = arrays[f.OUTPUTS].dtype  # type: ignore[union-attr]
     native, addresses, tables, width = _entry(block, dtype)
     size = dtype.itemsize
+    x, left, by_step = arrays.get(f.X), arrays.get(f.LEFT), arrays.get(f.D_X) is not None
+    features = 0 if x is None else x.shape[-1]
+    left_stride = 0 if left is None else left.shape[-1]
+    depth = units + features if by_step else units
     pieces = 1
-    if batch * steps * units * units * gate_count >= SERIAL_PRODUCTS:
+    if batch * steps * units * depth * gate_count >= SERIAL_PRODUCTS:
         pieces = min(batch, 2 * -(-batch // (2 * PIECE_ROWS)))
     rows = -(-batch // pieces)
     state_stride, gate_stride = _padded(units), _padded(gate_count * units)
@@ -99,18 +107,29 @@ def run(
     columns, depth = (units, group_columns) if transposed else (group_columns, units)
     group_bytes = -(-columns // width) * width * depth * size
     group_bytes = -(-group_bytes // _LINE) * _LINE
-    loan = borrow(groups * group_bytes + pieces * piece_bytes)
+    w_bytes = 0
+    if by_step:
+        w_bytes = -(-features // width) * width * gate_count * units * size
+        w_bytes = -(-w_bytes // _LINE) * _LINE
+    packed_bytes = groups * group_bytes + w_bytes
+    loan = borrow(packed_bytes + pieces * piece_bytes)
     flat = [_NOTHING] * f.ARRAYS
     for place, array in arrays.items():
         if array is not None:
             flat[place] = array.reshape(-1).view(np.uint8)
     sizes = [size, batch, steps, units, gate_count, groups, masks]
     sizes += [reverse, option, transposed]
-    sizes += [pieces, state_stride, gate_stride, piece_bytes, group_bytes]
-    sizes += [loan[0], loan[0] + groups * group_bytes]
+    sizes += [pieces, state_stride, gate_stride, features, left_stride]
+    sizes += [piece_bytes, group_bytes]
+    sizes += [loan[0], loan[0] + groups * group_bytes, loan[0] + packed_bytes]
     record = np.array([*_NO_ADDRESSES, *tables, *sizes], np.int64)
     native(*addresses, record, tuple(flat))
     give_back(loan)
+
+
+def inputs_by_step(x: Array, w: Array, u: Array) -> bool:
+    """Whether a kernel had better multiply with W at each step, while its gates are at hand."""
+    return x.shape[0] >= HOT_ROWS and w.nbytes + u.nbytes <= HOT_BYTES
 
 
 def in_order(array: ArrayLike, dtype: np.dtype[Any]) -> Array:

@@ -1,4 +1,8 @@
-"""Gradients of what is shared by all steps: one product over all of them at the end."""
+"""Gradients of what is shared by all steps: products over all of them at the end.
+
+The left factors of the gradients of U, b and W may stand side by side, ``[h | 1 | x]``. One
+product of these reads the gradients by the gates once, which pays where gates are many.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +45,25 @@ def of_inputs(x: Array, w: Array, d_gates: Array, inputs: bool, weights: bool) -
     return gradients
 
 
-def of_weights(
-    x: Array, w: Array, d_gates: Array, left: Array, inputs: bool, weights: bool
-) -> list[Array]:
-    """Gradients by x, w, u and b, of those that are wanted."""
+def of_weights(x: Array, w: Array, d_gates: Array, left: Array | None, inputs: bool) -> list[Array]:
+    """Gradients by x if `inputs`, and by w, u and b unless `left` is None."""
     rows = d_gates.reshape(x.shape[0] * x.shape[1], w.shape[1])
-    gradients = of_inputs(x, w, rows, inputs, weights)
-    if weights:
+    gradients = of_inputs(x, w, rows, inputs, left is not None)
+    if left is not None:
         gradients += [of_recurrent_weights(rows, left), sum_over(rows, axis=0)]
     return gradients
+
+
+def joined_left(x: Array, units: int) -> Array:
+    """Memory for the left factors of the gradients of U, b and W side by side."""
+    batch, steps, features = x.shape
+    return np.empty((1, batch, steps, units + 1 + features), x.dtype)
+
+
+def of_joined_weights(x: Array, w: Array, d_gates: Array, left: Array, inputs: bool) -> list[Array]:
+    """Gradients by x if `inputs`, and by w, u and b, whose left factors stand side by side."""
+    rows = d_gates.reshape(x.shape[0] * x.shape[1], w.shape[1])
+    gradients = of_inputs(x, w, rows, inputs, False)
+    product = gemm(left.reshape(len(rows), left.shape[-1]), rows, transpose_a=True)
+    units = left.shape[-1] - 1 - x.shape[2]
+    return [*gradients, product[units + 1 :], product[:units], product[units]]

@@ -10,6 +10,7 @@ from tapegrad_kernels.cpu._memory import clear_bytes, copy_bytes
 from tapegrad_kernels.cpu.recurrent._loops import apply
 from tapegrad_kernels.cpu.recurrent._rows import (
     drop,
+    fetch_left,
     fetch_step,
     first_valid,
     is_valid,
@@ -18,6 +19,7 @@ from tapegrad_kernels.cpu.recurrent._rows import (
     load_state,
     multiply_back,
     multiply_group,
+    multiply_to_inputs,
     piece_of,
     previous_state,
     save_left,
@@ -119,6 +121,8 @@ def lstm_backward(record, start, stop):  # type: ignore[no-untyped-def]
                 gates = r[f.GATES], r[f.D_GATES]
                 others = r[f.CELLS] - row_bytes, r[f.OUTPUTS] - row_bytes, r[f.D_OUTPUTS]
                 fetch_step(r, first, rows, step - 1, gates, others)
+                fetch_left(r, first, rows, step - 1)
+            multiply_to_inputs(r, rows, first, t, dg_rows)
             multiply_back(r, rows, first, dg_rows, back, dh_rows, 0, r[f.GROUPS])
         write_last(r, dh_rows, first, rows)
         for row in range(rows):

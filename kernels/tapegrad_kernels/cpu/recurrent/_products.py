@@ -29,11 +29,34 @@ DEPTH_BLOCK = 128
 
 
 @kernel(inline=True)
+def _pack_transposed(table, source, stride, rows, columns, target):  # type: ignore[no-untyped-def]
+    """Pack the transpose of a matrix of `rows` rows, `stride` elements apart."""
+    t = int64_at(table)
+    width, lanes, size = t[TILE_COLUMNS], t[TILE_LANES], t[ITEM_BYTES]
+    for j in range(0, rows, lanes):
+        panel = target + j // width * width * columns * size
+        call_address(
+            t[TRANSPOSE_PACKER],
+            (
+                source + j * stride * size,
+                stride,
+                panel + j % width * size,
+                width,
+                min(lanes, rows - j),
+                columns,
+            ),
+        )
+
+
+@kernel(inline=True)
 def pack_weights(record):  # type: ignore[no-untyped-def]
-    """Pack U: each group's columns for the forward pass, their transpose for the backward."""
+    """Pack U: each group's columns for the forward pass, their transpose for the backward.
+
+    Where the gradient by x is wanted W is packed too, transposed.
+    """
     r = int64_at(record)
     t = int64_at(r[f.TABLE])
-    width, lanes, size = t[TILE_COLUMNS], t[TILE_LANES], t[ITEM_BYTES]
+    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
     units = r[f.UNITS]
     all_columns = r[f.GATE_COUNT] * units
     group_columns = all_columns // r[f.GROUPS]
@@ -41,19 +64,7 @@ def pack_weights(record):  # type: ignore[no-untyped-def]
         source = r[f.U] + group * group_columns * size
         target = r[f.PACKED] + group * r[f.GROUP_BYTES]
         if r[f.TRANSPOSED]:
-            for j in range(0, units, lanes):
-                panel = target + j // width * width * group_columns * size
-                call_address(
-                    t[TRANSPOSE_PACKER],
-                    (
-                        source + j * all_columns * size,
-                        all_columns,
-                        panel + j % width * size,
-                        width,
-                        min(lanes, units - j),
-                        group_columns,
-                    ),
-                )
+            _pack_transposed(r[f.TABLE], source, all_columns, units, group_columns, target)
         else:
             for j in range(0, group_columns, width):
                 columns = min(width, group_columns - j)
@@ -68,6 +79,8 @@ def pack_weights(record):  # type: ignore[no-untyped-def]
                         units,
                     ),
                 )
+    if r[f.TRANSPOSED] and r[f.D_X] != 0:
+        _pack_transposed(r[f.TABLE], r[f.W], all_columns, r[f.FEATURES], all_columns, r[f.PACKED_W])
 
 
 @kernel(inline=True)

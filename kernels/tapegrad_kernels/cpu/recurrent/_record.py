@@ -11,7 +11,7 @@ among their sources, and an edit anywhere would compile them again.
 
 from __future__ import annotations
 
-ARRAYS = 15
+ARRAYS = 19
 """Addresses at the head of the record; 0 stands for an array that is not given."""
 
 # Arrays of all kernels. LAST is the last state, or the gradient by it, which the backward
@@ -20,7 +20,7 @@ ARRAYS = 15
 # Forward only.
 (INPUTS, RECURRENT_BIAS) = range(10, 12)
 # Backward only.
-(D_OUTPUTS, D_GATES, D_INNER, LEFT, C_FIRST) = range(10, 15)
+(D_OUTPUTS, D_GATES, D_INNER, LEFT, C_FIRST, X, ONE, W, D_X) = range(10, 19)
 D_CELLS = INNER  # an LSTM has no inner product, and other cells have no c
 ONES = C_FIRST  # a row for the products that no mask of recurrent dropout changes
 
@@ -40,9 +40,12 @@ ONES = C_FIRST  # a row for the products that no mask of recurrent dropout chang
     PIECES,
     STATE_STRIDE,  # elements between rows of a state in scratch memory
     GATE_STRIDE,  # elements between rows of gates in scratch memory
+    FEATURES,
+    LEFT_STRIDE,  # elements of a row of LEFT: more than units where a one and x follow
     PIECE_BYTES,
     GROUP_BYTES,
     PACKED,
+    PACKED_W,
     SCRATCH,
     RECORD_LENGTH,
-) = range(ARRAYS, ARRAYS + 20)
+) = range(ARRAYS, ARRAYS + 23)

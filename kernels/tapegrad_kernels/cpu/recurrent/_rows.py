@@ -149,6 +149,27 @@ def multiply_back(r, rows, start, dg, back, dh, first, last):  # type: ignore[no
 
 
 @kernel(inline=True)
+def multiply_to_inputs(r, rows, first, t, dg):  # type: ignore[no-untyped-def]
+    """Write the gradient by the inputs of a step: the gates' times W transposed."""
+    if r[f.D_X] == 0:
+        return
+    steps, features = r[f.STEPS], r[f.FEATURES]
+    multiply(
+        r[f.TABLE],
+        rows,
+        r[f.GATE_COUNT] * r[f.UNITS],
+        features,
+        dg,
+        r[f.GATE_STRIDE],
+        r[f.PACKED_W],
+        r[f.D_X] + (first * steps + t) * features * r[f.ITEM],
+        steps * features,
+        0,
+        0,
+    )
+
+
+@kernel(inline=True)
 def previous_state(r, sample, step, first, zeros):  # type: ignore[no-untyped-def]
     """Address of the state before a step; `first` is from `first_valid`."""
     bytes_of_row = r[f.UNITS] * r[f.ITEM]
@@ -159,14 +180,23 @@ def previous_state(r, sample, step, first, zeros):  # type: ignore[no-untyped-de
 
 @kernel(inline=True)
 def save_left(r, sample, t, h):  # type: ignore[no-untyped-def]
-    """Write the state times the masks: the left factor of the gradient of U."""
-    bytes_of_row = r[f.UNITS] * r[f.ITEM]
-    place = r[f.LEFT] + (sample * r[f.STEPS] + t) * bytes_of_row
+    """Write the state times the masks, the left factor of the gradient of U.
+
+    Where there is room for it, a one and x follow, those of the gradients of b and W.
+    """
+    if r[f.LEFT] == 0:
+        return
+    here, size = sample * r[f.STEPS] + t, r[f.ITEM]
+    place = r[f.LEFT] + here * r[f.LEFT_STRIDE] * size
     if r[f.MASKS] == 0:
-        copy_bytes(place, h, bytes_of_row)
+        copy_bytes(place, h, r[f.UNITS] * size)
+    if r[f.LEFT_STRIDE] > r[f.UNITS]:
+        after, count = place + r[f.UNITS] * size, r[f.FEATURES] * size
+        copy_bytes(after, r[f.ONE], size)
+        copy_bytes(after + size, r[f.X] + here * count, count)
     for which in range(r[f.MASKS]):
         apply(r, MULTIPLY, (h, mask_row(r, sample, which), place))
-        place += r[f.BATCH] * r[f.STEPS] * bytes_of_row
+        place += r[f.BATCH] * r[f.STEPS] * r[f.LEFT_STRIDE] * size
 
 
 @kernel(inline=True)
@@ -193,6 +223,20 @@ def fetch_step(r, first, rows, step, gates, others):  # type: ignore[no-untyped-
         for array in others:
             if array != 0:
                 prefetch(array + (sample * steps + step) * bytes_of_row, bytes_of_row)
+
+
+@kernel(inline=True)
+def fetch_left(r, first, rows, step):  # type: ignore[no-untyped-def]
+    """Ask for what `save_left` writes at a step, and for the rows of x that it reads."""
+    if r[f.LEFT] == 0:
+        return
+    t = r[f.STEPS] - 1 - step if r[f.REVERSE] else step
+    for sample in range(first, first + rows):
+        here, count = sample * r[f.STEPS] + t, r[f.LEFT_STRIDE] * r[f.ITEM]
+        prefetch(r[f.LEFT] + here * count, count)
+        if r[f.LEFT_STRIDE] > r[f.UNITS]:
+            count = r[f.FEATURES] * r[f.ITEM]
+            prefetch(r[f.X] + here * count, count)
 
 
 @kernel(inline=True)

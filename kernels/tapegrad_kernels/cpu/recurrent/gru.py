@@ -217,7 +217,7 @@ def gru_backward(
     masks = masks_in(dropped)
     dg = np.empty((batch, steps, _GATES * units), x.dtype)
     d_inner = np.empty(sequence, x.dtype) if reset_after else None
-    left = np.empty((max(1, masks), *sequence), x.dtype)
+    left = np.empty((max(1, masks), *sequence), x.dtype) if weights else None
     if batch:
         run(
             kernels.gru_backward,
@@ -248,7 +248,7 @@ def gru_backward(
         )
     rows = dg.reshape(batch * steps, _GATES * units)
     gradients = of_inputs(x, w, rows, inputs, weights)
-    if weights:
+    if left is not None:
         if d_inner is None:
             candidate, left_of_candidate = rows[:, 2 * units :], inner[None]
         else:

@@ -15,11 +15,16 @@ from tapegrad_kernels.cpu.recurrent._call import (
     Array,
     check_shapes,
     in_order,
+    inputs_by_step,
     masks_in,
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import of_weights
+from tapegrad_kernels.cpu.recurrent._gradients import (
+    joined_left,
+    of_joined_weights,
+    of_weights,
+)
 
 __all__ = ["lstm_backward", "lstm_forward"]
 
@@ -214,7 +219,10 @@ def lstm_backward(
     dc0 = np.zeros(state, x.dtype)
     masks = masks_in(dropped)
     dg = np.empty((batch, steps, _GATES * units), x.dtype)
-    left = np.empty((max(1, masks), *sequence), x.dtype)
+    left = None
+    if weights:
+        left = np.empty((masks, *sequence), x.dtype) if masks > 1 else joined_left(x, units)
+    dx = np.empty(x.shape, x.dtype) if inputs and inputs_by_step(x, w, u) else None
     if batch:
         run(
             kernels.lstm_backward,
@@ -232,6 +240,10 @@ def lstm_backward(
                 f.D_CELLS: dc,
                 f.D_GATES: dg,
                 f.LEFT: left,
+                f.X: x,
+                f.W: w,
+                f.D_X: dx,
+                f.ONE: np.ones(1, x.dtype),
                 f.C_FIRST: dc0,
             },
             batch,
@@ -243,7 +255,12 @@ def lstm_backward(
             reverse=reverse,
             transposed=True,
         )
-    return (*of_weights(x, w, dg, left, inputs, weights), dh, dc0)
+    gradients = [] if dx is None else [dx]
+    if masks > 1 or left is None:
+        gradients += of_weights(x, w, dg, left, inputs and dx is None)
+    else:
+        gradients += of_joined_weights(x, w, dg, left, inputs and dx is None)
+    return (*gradients, dh, dc0)
 
 
 def _warm(dtype: Any) -> None:

@@ -191,7 +191,7 @@ def simple_rnn_backward(
     )
     dh = np.zeros(state, x.dtype) if dh is None else dh.copy()
     dg = np.empty(sequence, x.dtype)
-    left = np.empty((1, *sequence), x.dtype)
+    left = np.empty((1, *sequence), x.dtype) if weights else None
     if batch:
         run(
             kernels.simple_rnn_backward,
@@ -216,7 +216,7 @@ def simple_rnn_backward(
             option=option,
             transposed=True,
         )
-    return (*of_weights(x, w, dg, left, inputs, weights), dh)
+    return (*of_weights(x, w, dg, left, inputs), dh)
 
 
 def _warm(dtype: Any) -> None:
