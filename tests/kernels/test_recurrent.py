@@ -11,8 +11,10 @@ import recurrent_reference as reference
 from tapegrad_kernels import cpu
 
 DTYPES = [np.float32, np.float64]
-# (batch, time, features, units); the last is cut into four pieces.
-SHAPES = [(1, 1, 1, 1), (3, 4, 2, 5), (5, 1, 3, 16), (7, 6, 4, 33), (2, 3, 9, 70), (61, 5, 7, 48)]
+# (batch, time, features, units); the last is cut into four pieces. In the last two an LSTM's
+# kernel multiplies with W itself, for eight steps at once.
+SHAPES = [(1, 1, 1, 1), (3, 4, 2, 5), (5, 1, 3, 16), (7, 6, 4, 33), (2, 3, 9, 70), (9, 11, 5, 20)]
+SHAPES.append((61, 5, 7, 48))
 # name, reference, gates, number of states, number of results that are kept, parameters
 CELLS = [
     pytest.param("lstm", reference.lstm, 4, 2, {}, id="lstm"),

@@ -92,7 +92,7 @@ def run(
     dtype = arrays[f.OUTPUTS].dtype  # type: ignore[union-attr]
     native, addresses, tables, width = _entry(block, dtype)
     size = dtype.itemsize
-    x, left, by_step = arrays.get(f.X), arrays.get(f.LEFT), arrays.get(f.D_X) is not None
+    x, left, by_step = arrays.get(f.X), arrays.get(f.LEFT), arrays.get(f.W) is not None
     features = 0 if x is None else x.shape[-1]
     left_stride = 0 if left is None else left.shape[-1]
     depth = units + features if by_step else units
@@ -109,7 +109,9 @@ def run(
     group_bytes = -(-group_bytes // _LINE) * _LINE
     w_bytes = 0
     if by_step:
-        w_bytes = -(-features // width) * width * gate_count * units * size
+        gates = gate_count * units
+        columns, depth = (features, gates) if transposed else (gates, features)
+        w_bytes = -(-columns // width) * width * depth * size
         w_bytes = -(-w_bytes // _LINE) * _LINE
     packed_bytes = groups * group_bytes + w_bytes
     loan = borrow(packed_bytes + pieces * piece_bytes)
@@ -129,7 +131,7 @@ def run(
 
 def inputs_by_step(x: Array, w: Array, u: Array) -> bool:
     """Whether a kernel had better multiply with W at each step, while its gates are at hand."""
-    return x.shape[0] >= HOT_ROWS and w.nbytes + u.nbytes <= HOT_BYTES
+    return x.shape[0] >= HOT_ROWS and w.size > 0 and w.nbytes + u.nbytes <= HOT_BYTES
 
 
 def in_order(array: ArrayLike, dtype: np.dtype[Any]) -> Array:

@@ -19,6 +19,7 @@ from tapegrad_kernels.cpu.recurrent._rows import (
     load_state,
     multiply_back,
     multiply_group,
+    multiply_inputs,
     multiply_to_inputs,
     piece_of,
     previous_state,
@@ -46,7 +47,9 @@ def lstm_forward(record, start, stop):  # type: ignore[no-untyped-def]
             drop(r, h_rows, lefts, row, rows, first + row)
         for step in range(steps):
             t = steps - 1 - step if r[f.REVERSE] else step
-            fetch_step(r, first, rows, step, (r[f.GATES],), (r[f.CELLS], r[f.OUTPUTS]))
+            multiply_inputs(r, first, rows, step)
+            gates = r[f.GATES] if r[f.W] == 0 else 0
+            fetch_step(r, first, rows, step, (gates,), (r[f.CELLS], r[f.OUTPUTS]))
             for group in range(r[f.GROUPS]):
                 left = left_of(r, h_rows, lefts, rows, group)
                 multiply_group(r, rows, left, products, group, 0, 0)

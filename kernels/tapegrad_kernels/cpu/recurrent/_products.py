@@ -49,14 +49,23 @@ def _pack_transposed(table, source, stride, rows, columns, target):  # type: ign
 
 
 @kernel(inline=True)
+def _pack(table, source, stride, rows, columns, target):  # type: ignore[no-untyped-def]
+    """Pack a matrix of `rows` rows, `stride` elements apart."""
+    t = int64_at(table)
+    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
+    for j in range(0, columns, width):
+        panel, count = target + j * rows * size, min(width, columns - j)
+        call_address(t[COPY_PACKER], (source + j * size, stride, panel, width, count, rows))
+
+
+@kernel(inline=True)
 def pack_weights(record):  # type: ignore[no-untyped-def]
     """Pack U: each group's columns for the forward pass, their transpose for the backward.
 
-    Where the gradient by x is wanted W is packed too, transposed.
+    Where W is given it is packed as well.
     """
     r = int64_at(record)
-    t = int64_at(r[f.TABLE])
-    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
+    size = r[f.ITEM]
     units = r[f.UNITS]
     all_columns = r[f.GATE_COUNT] * units
     group_columns = all_columns // r[f.GROUPS]
@@ -66,21 +75,13 @@ def pack_weights(record):  # type: ignore[no-untyped-def]
         if r[f.TRANSPOSED]:
             _pack_transposed(r[f.TABLE], source, all_columns, units, group_columns, target)
         else:
-            for j in range(0, group_columns, width):
-                columns = min(width, group_columns - j)
-                call_address(
-                    t[COPY_PACKER],
-                    (
-                        source + j * size,
-                        all_columns,
-                        target + j * units * size,
-                        width,
-                        columns,
-                        units,
-                    ),
-                )
-    if r[f.TRANSPOSED] and r[f.D_X] != 0:
-        _pack_transposed(r[f.TABLE], r[f.W], all_columns, r[f.FEATURES], all_columns, r[f.PACKED_W])
+            _pack(r[f.TABLE], source, all_columns, units, group_columns, target)
+    if r[f.W] != 0:
+        source, features = r[f.W], r[f.FEATURES]
+        if r[f.TRANSPOSED]:
+            _pack_transposed(r[f.TABLE], source, all_columns, features, all_columns, r[f.PACKED_W])
+        else:
+            _pack(r[f.TABLE], source, all_columns, features, all_columns, r[f.PACKED_W])
 
 
 @kernel(inline=True)

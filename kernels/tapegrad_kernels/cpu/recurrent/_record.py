@@ -18,9 +18,11 @@ ARRAYS = 19
 # kernels replace by the gradient by the first.
 (U, MASK, RECURRENT_MASK, H0, C0, OUTPUTS, CELLS, GATES, INNER, LAST) = range(10)
 # Forward only.
-(INPUTS, RECURRENT_BIAS) = range(10, 12)
+(INPUTS, RECURRENT_BIAS, B) = range(10, 13)
 # Backward only.
-(D_OUTPUTS, D_GATES, D_INNER, LEFT, C_FIRST, X, ONE, W, D_X) = range(10, 19)
+(D_OUTPUTS, D_GATES, D_INNER, LEFT, C_FIRST, ONE, D_X) = range(10, 17)
+# Of both. W is given where a kernel itself multiplies with it.
+(X, W) = range(17, 19)
 D_CELLS = INNER  # an LSTM has no inner product, and other cells have no c
 ONES = C_FIRST  # a row for the products that no mask of recurrent dropout changes
 

@@ -9,13 +9,15 @@ import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import kernel
 from tapegrad_kernels._compile.pointers import int64_at
 from tapegrad_kernels.cpu._memory import clear_bytes, copy_bytes
-from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE
+from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE, BIAS
 from tapegrad_kernels.cpu.recurrent._formulas import ADD, ADD_PRODUCT, MULTIPLY
 from tapegrad_kernels.cpu.recurrent._loops import apply, prefetch_line
 from tapegrad_kernels.cpu.recurrent._products import multiply
 
 LINE = 64
 """Bytes of a cache line."""
+STEPS_AHEAD = 8
+"""Steps whose inputs are multiplied at once: their gates wait in the second cache."""
 
 
 @kernel(inline=True)
@@ -114,6 +116,31 @@ def multiply_group(r, rows, left, products, group, flags, bias):  # type: ignore
         flags,
         bias + place,
     )
+
+
+@kernel(inline=True)
+def multiply_inputs(r, first, rows, step):  # type: ignore[no-untyped-def]
+    """Write the products of x with W, plus b, into the gates of the next steps."""
+    if r[f.W] == 0 or step % STEPS_AHEAD != 0:
+        return
+    steps, columns = r[f.STEPS], r[f.GATE_COUNT] * r[f.UNITS]
+    count = min(STEPS_AHEAD, steps - step)
+    t = steps - step - count if r[f.REVERSE] else step
+    for sample in range(first, first + rows):
+        here = sample * steps + t
+        multiply(
+            r[f.TABLE],
+            count,
+            r[f.FEATURES],
+            columns,
+            r[f.X] + here * r[f.FEATURES] * r[f.ITEM],
+            r[f.FEATURES],
+            r[f.PACKED_W],
+            r[f.GATES] + here * columns * r[f.ITEM],
+            columns,
+            BIAS,
+            r[f.B],
+        )
 
 
 @kernel(inline=True)

@@ -20,11 +20,8 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import (
-    joined_left,
-    of_joined_weights,
-    of_weights,
-)
+from tapegrad_kernels.cpu.recurrent._gradients import joined_left, of_joined_weights, of_weights
+from tapegrad_kernels.cpu.recurrent._products import DEPTH_BLOCK
 
 __all__ = ["lstm_backward", "lstm_forward"]
 
@@ -108,8 +105,13 @@ def lstm_forward(
     )
     batch, steps, features = x.shape
     units = u.shape[0]
-    gates = gemm(x.reshape(batch * steps, features), w, bias=b)
-    gates = gates.reshape(batch, steps, _GATES * units)
+    # In one block of depth a kernel's sums have the bits of gemm's.
+    by_step = features <= DEPTH_BLOCK and inputs_by_step(x, w, u)
+    if by_step:
+        gates = np.empty((batch, steps, _GATES * units), x.dtype)
+    else:
+        gates = gemm(x.reshape(batch * steps, features), w, bias=b)
+        gates = gates.reshape(batch, steps, _GATES * units)
     outputs = np.empty((batch, steps, units), x.dtype)
     cells = np.empty((batch, steps, units), x.dtype)
     last = np.empty((batch, units), x.dtype)
@@ -119,6 +121,9 @@ def lstm_forward(
             kernels.lstm_forward,
             {
                 f.U: u,
+                f.W: w if by_step else None,
+                f.B: b,
+                f.X: x,
                 f.MASK: mask,
                 f.RECURRENT_MASK: dropped,
                 f.H0: h0,
@@ -241,7 +246,7 @@ def lstm_backward(
                 f.D_GATES: dg,
                 f.LEFT: left,
                 f.X: x,
-                f.W: w,
+                f.W: None if dx is None else w,
                 f.D_X: dx,
                 f.ONE: np.ones(1, x.dtype),
                 f.C_FIRST: dc0,
