@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -38,12 +39,14 @@ def _faults(**variables: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
+GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "gnu_get_libc_version")
+
+
+@pytest.mark.skipif(not GLIBC, reason="about glibc")
 def test_freed_memory_is_kept():
-    assert _faults() < 200
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
-def test_the_environment_decides():
-    assert _faults(TAPEGRAD_KEEP_MEMORY="0") > 1_000
-    assert _faults(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072") > 1_000
+    kept = _faults()
+    assert kept < 100
+    # As many as there are pages without: 160,000 small ones, or 320 huge ones.
+    assert _faults(TAPEGRAD_KEEP_MEMORY="0") > kept + 100
+    own = {"MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}
+    assert _faults(**own) > kept + 100
