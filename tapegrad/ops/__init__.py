@@ -15,6 +15,7 @@ module                   family
 ``_segment``             sums, means and extremes of segments, counts
 ``_linear_algebra``      products of matrices
 ``_convolution``         convolutions and their transposes
+``_window``              what all operations with windows share
 ``_separable``           depthwise, then at each position
 ``_depthwise``           depthwise convolutions
 ``_pooling``             largest and mean elements of windows

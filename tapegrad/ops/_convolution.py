@@ -7,103 +7,27 @@ differentiate any number of times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tapegrad._core.primitive import defvjp_joint, primitive
+from tapegrad._core.primitive import primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
-from tapegrad.ops._activation import relu_grad, sigmoid_grad
-from tapegrad.ops._reduction import sum
-from tapegrad.ops._shape import as_tensor, astype, reshape
-from tapegrad.ops._trigonometric import tanh_grad
+from tapegrad.ops._shape import reshape
+from tapegrad.ops._window import (
+    as_row,
+    check_activation,
+    define_rules,
+    operands_of,
+    pads,
+    pair,
+    row_padding,
+)
 
 _conv2d = primitive("conv2d", saves="both")
 _conv2d_with_bias = primitive("conv2d_with_bias", saves="both")
 _input_grad = primitive("conv2d_input_grad", saves="inputs")
 _kernel_grad = primitive("conv2d_kernel_grad", saves="inputs")
-
-ACTIVATION_GRADIENTS = {
-    None: lambda g, y: g,
-    "linear": lambda g, y: g,
-    "relu": relu_grad,
-    "tanh": tanh_grad,
-    "sigmoid": sigmoid_grad,
-}
-"""The gradient before an activation, from the gradient after it and its output."""
-
-
-def _conv2d_rule(
-    g: Any,
-    answer: Any,
-    x: Any,
-    w: Any,
-    bias: Any = None,
-    *,
-    needs: Sequence[bool],
-    activation: str | None,
-    **window: Any,
-) -> list[Any]:
-    g = ACTIVATION_GRADIENTS[activation](g, answer)
-    gradients: list[Any] = [
-        _input_grad(g, w, x_shape=x.shape, **window) if needs[0] else None,
-        _kernel_grad(x, g, w_shape=w.shape, **window) if needs[1] else None,
-    ]
-    if len(needs) > 2:
-        rows = reshape(g, (-1, g.shape[-1])) if needs[2] else None
-        gradients.append(None if rows is None else sum(rows, axis=0))
-    return gradients
-
-
-defvjp_joint(_conv2d, _conv2d_rule)
-defvjp_joint(_conv2d_with_bias, _conv2d_rule)
-
-
-def _input_grad_rule(
-    h: Any, answer: Any, dy: Any, w: Any, *, needs: Sequence[bool], x_shape: Any, **window: Any
-) -> list[Any]:
-    return [
-        _conv2d(h, w, activation=None, **window) if needs[0] else None,
-        _kernel_grad(h, dy, w_shape=w.shape, **window) if needs[1] else None,
-    ]
-
-
-def _kernel_grad_rule(
-    h: Any, answer: Any, x: Any, dy: Any, *, needs: Sequence[bool], w_shape: Any, **window: Any
-) -> list[Any]:
-    return [
-        _input_grad(dy, h, x_shape=x.shape, **window) if needs[0] else None,
-        _conv2d(x, h, activation=None, **window) if needs[1] else None,
-    ]
-
-
-defvjp_joint(_input_grad, _input_grad_rule)
-defvjp_joint(_kernel_grad, _kernel_grad_rule)
-
-
-def _operands(x: Any, *others: Any) -> list[Any]:
-    """Tensors of one floating dtype, NumPy's promotion of all."""
-    tensors = [as_tensor(a) for a in (x, *others) if a is not None]
-    dtypes = {t.dtype for t in tensors}
-    if len(dtypes) > 1 or next(iter(dtypes)) not in (np.float32, np.float64):
-        common = np.result_type(*dtypes)
-        if common not in (np.float32, np.float64):
-            common = np.dtype(np.float32 if common == np.float16 else np.float64)
-        tensors = [astype(t, common) for t in tensors]
-    return tensors
-
-
-def _pair(value: Any) -> Any:
-    """Two numbers, in a form that has a hash."""
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-def _pads(padding: Any) -> Any:
-    if isinstance(padding, (str, int)):
-        return padding.lower() if isinstance(padding, str) else padding
-    return tuple(tuple(side) if isinstance(side, (tuple, list)) else side for side in padding)
+define_rules((_conv2d, _conv2d_with_bias), _input_grad, _kernel_grad)
 
 
 @operation()
@@ -149,42 +73,16 @@ def conv2d(
     >>> tg.ops.conv2d(x, tg.ops.ones_like(x).reshape(2, 2, 1, 1)).numpy().item()
     10.0
     """
-    if activation not in ACTIVATION_GRADIENTS:
-        raise ValueError(
-            f"conv2d: activation {activation!r} is none of linear, relu, tanh, sigmoid; "
-            "apply others to the result"
-        )
+    check_activation("conv2d", activation)
     window = {
-        "strides": _pair(strides),
-        "padding": _pads(padding),
-        "dilation": _pair(dilation),
+        "strides": pair(strides),
+        "padding": pads(padding),
+        "dilation": pair(dilation),
         "groups": groups,
         "activation": activation,
     }
-    operands = _operands(x, w, bias)
+    operands = operands_of(x, w, bias)
     return (_conv2d if bias is None else _conv2d_with_bias)(*operands, **window)
-
-
-def _as_row(operation_name: str, x: Any, w: Any) -> tuple[Any, Any]:
-    """Sequences as images of one row."""
-    x, w = as_tensor(x), as_tensor(w)
-    if x.ndim != 3 or w.ndim != 3:
-        raise ValueError(
-            f"{operation_name}: x has the shape {x.shape} and w {w.shape}; expected 3 axes each, "
-            "x (batch, length, channels)"
-        )
-    return (
-        reshape(x, (x.shape[0], 1, *x.shape[1:])),
-        reshape(w, (1, *w.shape)),
-    )
-
-
-def _row_padding(padding: Any, span: int) -> Any:
-    if isinstance(padding, str):
-        if padding.lower() == "causal":
-            return ((0, 0), (span - 1, 0))
-        return padding
-    return ((0, 0), (padding, padding) if isinstance(padding, int) else tuple(padding))
 
 
 @operation()
@@ -227,13 +125,13 @@ def conv1d(
     >>> tg.ops.conv1d(x, w, padding="causal").reshape(-1)
     Tensor([1., 3., 5.], dtype=float64)
     """
-    x, w = _as_row("conv1d", x, w)
+    x, w = as_row("conv1d", x, w)
     y = conv2d(
         x,
         w,
         bias,
         strides=(1, stride),
-        padding=_row_padding(padding, (w.shape[1] - 1) * dilation + 1),
+        padding=row_padding(padding, (w.shape[1] - 1) * dilation + 1),
         dilation=(1, dilation),
         groups=groups,
         activation=activation,
@@ -309,7 +207,7 @@ def conv2d_transpose(
     >>> tg.ops.conv2d_transpose(x, w, strides=(1, 2)).reshape(-1)
     Tensor([1., 1., 2., 2.], dtype=float64)
     """
-    x, w, *rest = _operands(x, w, bias)
+    x, w, *rest = operands_of(x, w, bias)
     if x.ndim != 4 or w.ndim != 4 or x.shape[3] != w.shape[3]:
         raise ValueError(
             f"conv2d_transpose: x has the shape {x.shape} and w {w.shape}; expected x (batch, "
@@ -317,8 +215,8 @@ def conv2d_transpose(
         )
     if padding.lower() not in ("valid", "same"):
         raise ValueError(f"conv2d_transpose: padding is {padding!r}; expected 'valid' or 'same'")
-    strides, dilation = _pair(strides), _pair(dilation)
-    extra: Any = (None, None) if output_padding is None else _pair(output_padding)
+    strides, dilation = pair(strides), pair(dilation)
+    extra: Any = (None, None) if output_padding is None else pair(output_padding)
     for step, more in zip(strides, extra, strict=True):
         if more is not None and not 0 <= more < step:
             raise ValueError(
@@ -380,7 +278,7 @@ def conv1d_transpose(
     >>> tg.ops.conv1d_transpose(x, w, stride=2).reshape(-1)
     Tensor([1., 1., 2., 2.], dtype=float64)
     """
-    x, w = _as_row("conv1d_transpose", x, w)
+    x, w = as_row("conv1d_transpose", x, w)
     extra = None if output_padding is None else (0, output_padding)
     y = conv2d_transpose(x, w, bias, (1, stride), padding, (1, dilation), extra)
     return reshape(y, (y.shape[0], *y.shape[2:]))

@@ -6,22 +6,21 @@ one another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from tapegrad._core.primitive import defvjp_joint, primitive
+from tapegrad._core.primitive import primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
-from tapegrad.ops._convolution import (
-    ACTIVATION_GRADIENTS,
-    _as_row,
-    _operands,
-    _pads,
-    _pair,
-    _row_padding,
-)
-from tapegrad.ops._reduction import sum
 from tapegrad.ops._shape import reshape
+from tapegrad.ops._window import (
+    as_row,
+    check_activation,
+    define_rules,
+    operands_of,
+    pads,
+    pair,
+    row_padding,
+)
 
 _depthwise = primitive(
     "depthwise_conv2d", saves="both", doc="Filter each channel with filters of its own."
@@ -34,48 +33,7 @@ _kernel_grad = primitive(
 )
 
 
-def _depthwise_rule(
-    g: Any,
-    answer: Any,
-    x: Any,
-    w: Any,
-    bias: Any = None,
-    *,
-    needs: Sequence[bool],
-    activation: str | None,
-    **window: Any,
-) -> list[Any]:
-    g = ACTIVATION_GRADIENTS[activation](g, answer)
-    gradients: list[Any] = [
-        _input_grad(g, w, x_shape=x.shape, **window) if needs[0] else None,
-        _kernel_grad(x, g, w_shape=w.shape, **window) if needs[1] else None,
-    ]
-    if len(needs) > 2:
-        gradients.append(sum(reshape(g, (-1, g.shape[-1])), axis=0) if needs[2] else None)
-    return gradients
-
-
-def _input_grad_rule(
-    h: Any, answer: Any, dy: Any, w: Any, *, needs: Sequence[bool], x_shape: Any, **window: Any
-) -> list[Any]:
-    return [
-        _depthwise(h, w, activation=None, **window) if needs[0] else None,
-        _kernel_grad(h, dy, w_shape=w.shape, **window) if needs[1] else None,
-    ]
-
-
-def _kernel_grad_rule(
-    h: Any, answer: Any, x: Any, dy: Any, *, needs: Sequence[bool], w_shape: Any, **window: Any
-) -> list[Any]:
-    return [
-        _input_grad(dy, h, x_shape=x.shape, **window) if needs[0] else None,
-        _depthwise(x, h, activation=None, **window) if needs[1] else None,
-    ]
-
-
-defvjp_joint(_depthwise, _depthwise_rule)
-defvjp_joint(_input_grad, _input_grad_rule)
-defvjp_joint(_kernel_grad, _kernel_grad_rule)
+define_rules((_depthwise,), _input_grad, _kernel_grad)
 
 
 @operation()
@@ -126,16 +84,12 @@ def depthwise_conv2d(
     >>> tg.ops.depthwise_conv2d(x, tg.ops.ones_like(x).reshape(1, 2, 2, 1)).reshape(-1)
     Tensor([ 3., 30.], dtype=float64)
     """
-    if activation not in ACTIVATION_GRADIENTS:
-        raise ValueError(
-            f"depthwise_conv2d: activation {activation!r} is none of linear, relu, tanh, "
-            "sigmoid; apply others to the result"
-        )
+    check_activation("depthwise_conv2d", activation)
     return _depthwise(
-        *_operands(x, w, bias),
-        strides=_pair(strides),
-        padding=_pads(padding),
-        dilation=_pair(dilation),
+        *operands_of(x, w, bias),
+        strides=pair(strides),
+        padding=pads(padding),
+        dilation=pair(dilation),
         activation=activation,
     )
 
@@ -179,13 +133,13 @@ def depthwise_conv1d(
     >>> tg.ops.depthwise_conv1d(x, w, padding="causal").reshape(-1)
     Tensor([1., 3., 5.], dtype=float64)
     """
-    x, w = _as_row("depthwise_conv1d", x, w)
+    x, w = as_row("depthwise_conv1d", x, w)
     y = depthwise_conv2d(
         x,
         w,
         bias,
         strides=(1, stride),
-        padding=_row_padding(padding, (w.shape[1] - 1) * dilation + 1),
+        padding=row_padding(padding, (w.shape[1] - 1) * dilation + 1),
         dilation=(1, dilation),
         activation=activation,
     )

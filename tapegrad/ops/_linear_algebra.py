@@ -104,13 +104,14 @@ def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = Fal
 _dense = primitive("dense", saves="both", doc="``activation(x @ kernel + bias)`` in one call.")
 
 _ARRAYS = (Operators, np.ndarray)
-_ACTIVATION_GRADIENTS = {
+ACTIVATION_GRADIENTS = {
     None: lambda g, y: g,
     "linear": lambda g, y: g,
     "relu": relu_grad,
     "tanh": tanh_grad,
     "sigmoid": sigmoid_grad,
 }
+"""The gradient before a fused activation, from the gradient after it and its output."""
 
 
 def _dense_rule(
@@ -123,7 +124,7 @@ def _dense_rule(
     needs: Sequence[bool],
     activation: str | None,
 ) -> list[Any]:
-    g = _ACTIVATION_GRADIENTS[activation](g, answer)
+    g = ACTIVATION_GRADIENTS[activation](g, answer)
     gradients: list[Any] = [None] * len(needs)
     if needs[0]:
         gradients[0] = _dense_backward_x(g, kernel)
@@ -175,7 +176,7 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) 
     >>> tg.ops.dense(x, w, tg.tensor([0.5]), activation="relu")
     Tensor([[0.]], dtype=float64)
     """
-    if activation not in _ACTIVATION_GRADIENTS:
+    if activation not in ACTIVATION_GRADIENTS:
         raise ValueError(
             f"dense: activation {activation!r} is none of linear, relu, tanh, sigmoid; "
             "apply others to the result"

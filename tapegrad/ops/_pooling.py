@@ -13,9 +13,9 @@ from typing import Any
 from tapegrad._core.primitive import defvjp, defvjp_joint, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
-from tapegrad.ops._convolution import _pads, _pair, _row_padding
 from tapegrad.ops._reduction import max, mean
 from tapegrad.ops._shape import as_tensor, reshape
+from tapegrad.ops._window import pads, pair, row_padding
 
 _max_pool2d = primitive(
     "max_pool2d", saves="output", doc="Largest elements of windows, and where they are."
@@ -66,11 +66,11 @@ defvjp(
 
 
 def _window(pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
-    size = _pair(pool_size)
+    size = pair(pool_size)
     return {
         "pool_size": size,
-        "strides": size if strides is None else _pair(strides),
-        "padding": _pads(padding),
+        "strides": size if strides is None else pair(strides),
+        "padding": pads(padding),
     }
 
 
@@ -158,7 +158,7 @@ def _pool1d(
         reshape(x, (x.shape[0], 1, *x.shape[1:])),
         (1, pool_size),
         (1, pool_size if strides is None else strides),
-        padding if isinstance(padding, str) else _row_padding(padding, 1),
+        padding if isinstance(padding, str) else row_padding(padding, 1),
     )
     return reshape(y, (y.shape[0], *y.shape[2:]))
 

@@ -7,9 +7,9 @@ from typing import Any
 from tapegrad._core.primitive import defvjp, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
-from tapegrad.ops._convolution import _pair
 from tapegrad.ops._indexing import getitem
 from tapegrad.ops._shape import as_tensor, pad, reshape
+from tapegrad.ops._window import pair
 
 _upsample2d = primitive("upsample2d", saves="none", doc="Images enlarged by whole factors.")
 _upsample2d_grad = primitive("upsample2d_grad", saves="none", doc="The transpose of upsample2d.")
@@ -46,7 +46,7 @@ def upsample2d(x: Any, size: Any = 2, interpolation: str = "nearest") -> Tensor:
     >>> tg.ops.upsample2d(x, (1, 2), interpolation="bilinear").reshape(-1)
     Tensor([0., 1., 3., 4.], dtype=float64)
     """
-    return _upsample2d(as_tensor(x), size=_pair(size), interpolation=interpolation)
+    return _upsample2d(as_tensor(x), size=pair(size), interpolation=interpolation)
 
 
 def _sequences(operation_name: str, x: Any) -> Any:
