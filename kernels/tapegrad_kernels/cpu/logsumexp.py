@@ -17,7 +17,8 @@ from tapegrad_kernels._compile import Block, block, kernel, on_warmup
 from tapegrad_kernels._compile.pointers import POINTER_TO, float64_at, int64_at
 from tapegrad_kernels.cpu import _basis
 from tapegrad_kernels.cpu._map import REAL_NAMES, scalar_functions
-from tapegrad_kernels.cpu.indexing._call import Array, as_real, run
+from tapegrad_kernels.cpu._real import as_real
+from tapegrad_kernels.cpu.indexing._call import Array, run
 
 __all__ = ["logsumexp", "logsumexp_grad"]
 

@@ -17,28 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, REAL_NAMES, Elementwise, map2, map3
+from tapegrad_kernels.cpu._real import as_real
 from tapegrad_kernels.cpu._softmax_kernels import first_outside, run_rows
 
 Array = NDArray[Any]
 
 _REALS = frozenset((FLOAT32, FLOAT64))
-
-
-def _as_real(operation: str, x: ArrayLike, dtype: np.dtype[Any] | None = None) -> Array:
-    """`x` as a C-contiguous float32 or float64 array: integers become float64."""
-    array = np.asarray(x)
-    if dtype is None:
-        dtype = array.dtype
-        if dtype.kind in "iub":
-            dtype = FLOAT64
-        elif dtype.kind != "f":
-            raise TypeError(
-                f"{operation}: got an array of {array.dtype}, expected real numbers; "
-                "convert it to float32 or float64"
-            )
-        elif dtype not in (FLOAT32, FLOAT64):
-            dtype = FLOAT64 if dtype.itemsize >= 8 else FLOAT32
-    return np.asarray(array, dtype, order="C")
 
 
 def _are_plain(arrays: tuple[Any, ...]) -> bool:
@@ -81,9 +65,9 @@ def _along(operation: str, kernel: str, axis: int, *arrays: ArrayLike) -> Array:
                 "they must be equal"
             )
         kinds = [np.asarray(array) for array in arrays]
-        dtype = _as_real(operation, np.empty(0, np.result_type(*kinds))).dtype
+        dtype = as_real(operation, np.empty(0, np.result_type(*kinds))).dtype
     rows = [
-        _as_real(operation, array if last else np.moveaxis(np.asarray(array), axis, -1), dtype)
+        as_real(operation, array if last else np.moveaxis(np.asarray(array), axis, -1), dtype)
         for array in arrays
     ]
     y = np.empty(rows[0].shape, rows[0].dtype)
@@ -187,7 +171,7 @@ def softmax_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> tuple[Array,
     >>> losses, p
     (array([0.69314718]), array([[0.5, 0.5]]))
     """
-    x = _as_real("softmax_cross_entropy", logits)
+    x = as_real("softmax_cross_entropy", logits)
     if x.ndim == 0:
         raise ValueError("softmax_cross_entropy: got 0-d logits, expected an axis of classes")
     t, are_labels = _checked_targets("softmax_cross_entropy", targets, x.shape, x.dtype)
@@ -217,7 +201,7 @@ def softmax_cross_entropy_grad(g: ArrayLike, probabilities: ArrayLike, targets: 
         ``g[..., None] * (probabilities * sum(targets) - targets)``, with one-hot rows for
         labels.
     """
-    p = _as_real("softmax_cross_entropy_grad", probabilities)
+    p = as_real("softmax_cross_entropy_grad", probabilities)
     t, are_labels = _checked_targets("softmax_cross_entropy_grad", targets, p.shape, p.dtype)
     scale = np.asarray(g, p.dtype)
     if scale.shape != p.shape[:-1]:

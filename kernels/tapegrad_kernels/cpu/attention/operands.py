@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tapegrad_kernels.cpu._real import real_of
 from tapegrad_kernels.cpu.attention import layout
 from tapegrad_kernels.cpu.gemm.blocking import ALIAS_BYTES
 
@@ -37,16 +38,13 @@ def leading_offsets(array: Array, leading: tuple[int, ...]) -> Array:
 def real_type(operation: str, arrays: tuple[Array, ...]) -> np.dtype[Any]:
     """float32 or float64 for arrays of real numbers; integers become float64."""
     dtype = np.result_type(*arrays)
-    if dtype in _REAL:
-        return dtype
-    if dtype.kind in "iub":
-        return _REAL[1]
-    if dtype.kind != "f":
+    real = real_of(dtype)
+    if real is None:
         raise TypeError(
             f"{operation}: got arrays of {dtype}, expected real numbers; "
             "convert them to float32 or float64"
         )
-    return _REAL[1] if dtype.itemsize >= 8 else _REAL[0]
+    return real
 
 
 def matrices(array: Array, dtype: np.dtype[Any]) -> Array:

@@ -22,15 +22,14 @@ from tapegrad_kernels.cpu.attention import layout
 from tapegrad_kernels.cpu.attention.steps import byte_at
 from tapegrad_kernels.cpu.gemm.microkernel import COLUMNS
 from tapegrad_kernels.cpu.gemm.table import (
-    COPY_PACKER,
     ITEM_BYTES,
     MOST_ROWS,
     MOST_VECTORS,
     TILE_COLUMNS,
     TILE_LANES,
-    TILE_ROWS,
     TRANSPOSE_PACKER,
 )
+from tapegrad_kernels.cpu.gemm.tiles import multiply_tiles, pack_panels
 
 
 @kernel
@@ -38,36 +37,25 @@ def multiply_panel(  # type: ignore[no-untyped-def]
     table, mode, a, a_stride, panel, panel_stride, c, c_stride, rows, columns, depth, flags
 ):
     """``c[:rows, :columns] (+)= A @ panel``, where `mode` tells which stride of A is 1."""
-    t = int64_at(table)
-    tile_rows, lanes, size = t[TILE_ROWS], t[TILE_LANES], t[ITEM_BYTES]
-    tiles = (rows + tile_rows - 1) // tile_rows
-    first = mode * MOST_VECTORS * MOST_ROWS - 1
-    if columns > lanes:
-        first += MOST_ROWS
-    step = size if mode == COLUMNS else a_stride * size
-    row = 0
-    for tile in range(tiles):
-        # Tiles of nearly equal height: 32 rows are 11 + 11 + 10.
-        height = (rows - row) // (tiles - tile)
-        call_address(
-            t[first + height],
-            (
-                a + row * step,
-                a_stride,
-                panel,
-                panel_stride,
-                c + row * c_stride * size,
-                c_stride,
-                depth,
-                columns,
-                flags,
-                0,
-                1,
-                0,
-                0,
-            ),
-        )
-        row += height
+    multiply_tiles(
+        table,
+        mode * MOST_VECTORS * MOST_ROWS,
+        rows,
+        1 if mode == COLUMNS else a_stride,
+        a,
+        a_stride,
+        panel,
+        panel_stride,
+        c,
+        c_stride,
+        depth,
+        columns,
+        flags,
+        0,
+        1,
+        0,
+        0,
+    )
 
 
 @kernel
@@ -96,20 +84,7 @@ def pack_columns(table, source, stride, target, rows, columns):  # type: ignore[
 
     From the last vector that holds a column on, a panel is not written.
     """
-    t = int64_at(table)
-    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
-    for j in range(0, columns, width):
-        call_address(
-            t[COPY_PACKER],
-            (
-                source + j * size,
-                stride,
-                target + j * rows * size,
-                width,
-                min(width, columns - j),
-                rows,
-            ),
-        )
+    pack_panels(table, source, stride, target, columns, rows)
 
 
 def make_helpers(real: str) -> SimpleNamespace:

@@ -10,7 +10,6 @@ module               subject
 ``record``           what a call tells the native side
 ``driver``           cutting a call into parts for threads
 ``packing``          weights in the order in which the micro-kernels read them
-``tiles``            calls of the micro-kernels
 ``correlation``      forward, and input gradients of stride 1: implicit gemm
 ``scatter``          input gradients of any stride: tiles added where they belong
 ``kernel_grad``      gradients of the weights: implicit gemm over positions

@@ -10,7 +10,6 @@ import numpy as np
 from numba import types
 
 from tapegrad_kernels._compile import kernel, native_entry
-from tapegrad_kernels._compile.launch import parallel_launcher
 from tapegrad_kernels._compile.pointers import address_of, call_block, int64_at, num_threads, pack
 from tapegrad_kernels.cpu.convolution import record as f
 from tapegrad_kernels.cpu.convolution.kernel_grad import add_partials, window_tiles
@@ -127,8 +126,3 @@ def entries_for(dtype: str) -> Entries:
         native_entry(_sum_kernel_grad, f"sum_kernel_grad.{dtype}", *arguments),
         np.zeros(0, dtype),
     )
-
-
-def launcher_address() -> int:
-    """Address of the block that runs parts on all threads."""
-    return parallel_launcher.address

@@ -16,7 +16,6 @@ from tapegrad_kernels._compile.pointers import call_address, float32_at, float64
 from tapegrad_kernels.cpu.convolution import record as f
 from tapegrad_kernels.cpu.convolution.correlation import copy_rows, first_inside, gather_window
 from tapegrad_kernels.cpu.convolution.packing import panels_of
-from tapegrad_kernels.cpu.convolution.tiles import pack_copied
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE
 from tapegrad_kernels.cpu.gemm.table import (
     ITEM_BYTES,
@@ -25,6 +24,7 @@ from tapegrad_kernels.cpu.gemm.table import (
     TILE_LANES,
     TILE_ROWS,
 )
+from tapegrad_kernels.cpu.gemm.tiles import pack_copied
 
 
 @kernel(inline=True)

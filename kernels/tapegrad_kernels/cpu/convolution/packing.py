@@ -9,8 +9,8 @@ from __future__ import annotations
 from tapegrad_kernels._compile import block, kernel
 from tapegrad_kernels._compile.pointers import int64_at
 from tapegrad_kernels.cpu.convolution import record as f
-from tapegrad_kernels.cpu.convolution.tiles import pack_copied, pack_transposed
 from tapegrad_kernels.cpu.gemm.table import ITEM_BYTES, TILE_COLUMNS
+from tapegrad_kernels.cpu.gemm.tiles import pack_copied, pack_transposed
 
 
 @kernel(inline=True)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapegrad_kernels._compile import Block
+from tapegrad_kernels._compile.launch import parallel_launcher
 from tapegrad_kernels._compile.threads import most_threads
 from tapegrad_kernels.cpu.convolution import record as f
 from tapegrad_kernels.cpu.convolution.correlation import correlation_parts
@@ -22,7 +23,6 @@ from tapegrad_kernels.cpu.convolution.driver import (
     SERIAL_PRODUCTS,
     Call,
     entries_for,
-    launcher_address,
 )
 from tapegrad_kernels.cpu.convolution.geometry import Shape, Window, make_window
 from tapegrad_kernels.cpu.convolution.kernel_grad import kernel_grad_parts
@@ -95,7 +95,7 @@ def _finish(
     record[f.TASKS] = tasks
     record[f.PACKED_BYTES] = packed_bytes
     record[f.RUNNER] = runner.address
-    record[f.LAUNCHER] = launcher_address()
+    record[f.LAUNCHER] = parallel_launcher.address
     record[f.WORKSPACE_BYTES] = part_bytes = _align(part_bytes)
     record.flags.writeable = False
     return Plan(

@@ -7,62 +7,18 @@ gradient of the output and the sizes are exchanged accordingly.
 
 from __future__ import annotations
 
-NAMES = (
-    "TABLE",  # of micro-kernels, which also knows the element's size
-    "SOURCE",  # images (batch, height, width, groups * depth)
-    "TARGET",  # images (batch, out_height, out_width, groups * columns)
-    "WEIGHTS",  # as the call gave them
-    "PACKED",  # weights in panels, one set for each group
-    "BIAS",
-    "FLAGS",
-    "BATCH",
-    "HEIGHT",
-    "WIDTH",
-    "DEPTH",  # channels of the source in a group
-    "KERNEL_HEIGHT",
-    "KERNEL_WIDTH",
-    "STRIDE_Y",
-    "STRIDE_X",
-    "DILATION_Y",
-    "DILATION_X",
-    "PAD_TOP",
-    "PAD_LEFT",
-    "OUT_HEIGHT",
-    "OUT_WIDTH",
-    "COLUMNS",  # channels of the target in a group
-    "GROUPS",
-    "MERGED",  # whether a row of the window is one run of memory: no dilation, one group
-    "GATHERED",  # whether windows are copied side by side (im2col, a few rows at a time)
-    "PADDED",  # whether rows are copied between zeros
-    "STRIP",  # rows of the target, or positions, that are handled at a time
-    "WORKSPACE",
-    "WORKSPACE_BYTES",  # of one part
-    "PARTS",
-    "ROW_PARTS",
-    "COLUMN_PARTS",
-    "REDUCTION_PARTS",
-    "PARTIALS",  # sums of reductions that are cut
-    "PACKER",  # address of the block that packs the weights; 0 leaves them where they are
-    "TASKS",  # panels to pack
-    "PACKED_BYTES",
-    "RUNNER",  # address of the block that computes the parts
-    "LAUNCHER",  # address of the block that runs parts on all threads
-    "UNITS",  # pieces that the work can be cut into
-    "WORK",  # multiplications
-    "X_BLOCK",  # positions of a row that are handled at a time
-)
 (
-    TABLE,
-    SOURCE,
-    TARGET,
-    WEIGHTS,
-    PACKED,
+    TABLE,  # of micro-kernels, which also knows the element's size
+    SOURCE,  # images (batch, height, width, groups * depth)
+    TARGET,  # images (batch, out_height, out_width, groups * columns)
+    WEIGHTS,  # as the call gave them
+    PACKED,  # weights in panels, one set for each group
     BIAS,
     FLAGS,
     BATCH,
     HEIGHT,
     WIDTH,
-    DEPTH,
+    DEPTH,  # channels of the source in a group
     KERNEL_HEIGHT,
     KERNEL_WIDTH,
     STRIDE_Y,
@@ -73,28 +29,28 @@ NAMES = (
     PAD_LEFT,
     OUT_HEIGHT,
     OUT_WIDTH,
-    COLUMNS,
+    COLUMNS,  # channels of the target in a group
     GROUPS,
-    MERGED,
-    GATHERED,
-    PADDED,
-    STRIP,
+    MERGED,  # whether a row of the window is one run of memory: no dilation, one group
+    GATHERED,  # whether windows are copied side by side (im2col, a few rows at a time)
+    PADDED,  # whether rows are copied between zeros
+    STRIP,  # rows of the target, or positions, that are handled at a time
     WORKSPACE,
-    WORKSPACE_BYTES,
+    WORKSPACE_BYTES,  # of one part
     PARTS,
     ROW_PARTS,
     COLUMN_PARTS,
     REDUCTION_PARTS,
-    PARTIALS,
-    PACKER,
-    TASKS,
+    PARTIALS,  # sums of reductions that are cut
+    PACKER,  # address of the block that packs the weights; 0 leaves them where they are
+    TASKS,  # panels to pack
     PACKED_BYTES,
-    RUNNER,
-    LAUNCHER,
-    UNITS,
-    WORK,
-    X_BLOCK,
-) = range(len(NAMES))
-LENGTH = len(NAMES)
+    RUNNER,  # address of the block that computes the parts
+    LAUNCHER,  # address of the block that runs parts on all threads
+    UNITS,  # pieces that the work can be cut into
+    WORK,  # multiplications
+    X_BLOCK,  # positions of a row that are handled at a time
+    LENGTH,
+) = range(43)
 HEADER_BYTES = 512
 """Head of a call's workspace, where its record stands."""

@@ -15,9 +15,9 @@ from tapegrad_kernels.cpu._memory import clear_bytes
 from tapegrad_kernels.cpu.convolution import record as f
 from tapegrad_kernels.cpu.convolution.correlation import first_inside
 from tapegrad_kernels.cpu.convolution.packing import panels_of
-from tapegrad_kernels.cpu.convolution.tiles import ADJACENT_DEPTH, multiply_tiles
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE
 from tapegrad_kernels.cpu.gemm.table import ITEM_BYTES, TILE_COLUMNS
+from tapegrad_kernels.cpu.gemm.tiles import ADJACENT_DEPTH, multiply_tiles
 
 
 @kernel(inline=True)

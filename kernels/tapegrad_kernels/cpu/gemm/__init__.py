@@ -10,6 +10,7 @@ module            subject
 ``packing``       generators of the packers
 ``microkernel``   generator of the register tiles
 ``table``         their addresses, one table for each dtype
+``tiles``         calls of them, for convolution, recurrence and attention
 ================  =============================================================
 """
 

@@ -8,16 +8,11 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
 from numpy.typing import ArrayLike, NDArray
 
 from tapegrad_kernels._compile import Block, native_entry
-from tapegrad_kernels._compile.intrinsic import intrinsic
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import address_of, pack
-from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64
 
 Array = NDArray[Any]
 
@@ -71,35 +66,6 @@ def run(
     entry = _entry(*[array.itemsize for array in flat])
     launcher, chunker = parallel_launcher.address, chunk_block.address
     entry(block.address, chunker, launcher, count, max(chunk, 1), *flat, p, q, r)
-
-
-@intrinsic
-def copy_bytes(typing_context: Any, target: Any, source: Any, count: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
-    """Copy memory from one address to another that it does not overlap."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = ir.IntType(8).as_pointer()
-        to, from_ = (builder.inttoptr(address, pointer) for address in arguments[:2])
-        cgutils.raw_memcpy(builder, to, from_, arguments[2], 1)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), generate
-
-
-def as_real(operation: str, x: ArrayLike) -> Array:
-    """`x` as a C-contiguous float32 or float64 array: integers become float64, float16 float32."""
-    array = np.asarray(x)
-    dtype = array.dtype
-    if dtype.kind in "iub":
-        dtype = FLOAT64
-    elif dtype.kind != "f":
-        raise TypeError(
-            f"{operation}: got an array of {array.dtype}, expected real numbers; "
-            "convert it to float32 or float64"
-        )
-    elif dtype not in (FLOAT32, FLOAT64):
-        dtype = FLOAT64 if dtype.itemsize >= 8 else FLOAT32
-    return np.asarray(array, dtype, order="C")
 
 
 def checked_axis(operation: str, axis: int, ndim: int) -> int:

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, DTypeLike
 from tapegrad_kernels._compile import Block, block, on_warmup
 from tapegrad_kernels._compile.pointers import POINTER_TO, int64_at
 from tapegrad_kernels.cpu._map import REAL_NAMES
+from tapegrad_kernels.cpu._real import as_real
 from tapegrad_kernels.cpu.indexing._call import (
     CHUNK,
     Array,
     as_indices,
-    as_real,
     back,
     check_range,
     checked_axis,

@@ -19,10 +19,10 @@ from tapegrad_kernels._compile import Block, block, kernel, on_warmup
 from tapegrad_kernels._compile.pointers import POINTER_TO, int64_at, uint64_at
 from tapegrad_kernels.cpu import _basis
 from tapegrad_kernels.cpu._map import REAL_NAMES
+from tapegrad_kernels.cpu._real import as_real
 from tapegrad_kernels.cpu.indexing._call import (
     CHUNK,
     Array,
-    as_real,
     back,
     checked_axis,
     last_axis,

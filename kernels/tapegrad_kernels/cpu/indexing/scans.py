@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._map import REAL_NAMES
+from tapegrad_kernels.cpu._real import as_real
 from tapegrad_kernels.cpu.indexing._call import (
     CHUNK,
     Array,
-    as_real,
     back,
     checked_axis,
     last_axis,

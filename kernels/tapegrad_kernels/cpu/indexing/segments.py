@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._map import REAL_NAMES
-from tapegrad_kernels.cpu.indexing._call import Array, as_indices, as_real, check_range
+from tapegrad_kernels.cpu._real import as_real
+from tapegrad_kernels.cpu.indexing._call import Array, as_indices, check_range
 from tapegrad_kernels.cpu.indexing.rows import combine_rows
 
 

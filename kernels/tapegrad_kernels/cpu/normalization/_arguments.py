@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tapegrad_kernels.cpu import _real
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64
 
 Array = NDArray[Any]
@@ -23,16 +24,7 @@ def real_type(operation: str, *values: Any) -> np.dtype[Any]:
         If the numbers are not real.
     """
     dtype = np.result_type(*(np.asarray(value) for value in values if value is not None))
-    if dtype in _REALS:
-        return dtype
-    if dtype.kind in "iub":
-        return FLOAT64
-    if dtype.kind != "f":
-        raise TypeError(
-            f"{operation}: got an array of {dtype}, expected real numbers; "
-            "convert it to float32 or float64"
-        )
-    return FLOAT64 if dtype.itemsize >= 8 else FLOAT32
+    return _real.real_type(operation, dtype)
 
 
 def real_arrays(operation: str, *values: Any) -> list[Array]:

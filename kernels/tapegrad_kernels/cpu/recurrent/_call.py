@@ -16,6 +16,7 @@ from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run
 from tapegrad_kernels._compile.pointers import address_of
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64
 from tapegrad_kernels.cpu._memory import borrow, give_back
+from tapegrad_kernels.cpu._real import real_type
 from tapegrad_kernels.cpu.gemm.microkernel import tile_for
 from tapegrad_kernels.cpu.gemm.table import table_address
 from tapegrad_kernels.cpu.recurrent._loops import loops_address
@@ -147,14 +148,7 @@ def common_dtype(operation: str, *arrays: Any) -> np.dtype[Any]:
     if first in (FLOAT32, FLOAT64) and all(a is None or a.dtype == first for a in arrays):
         return FLOAT32 if first == FLOAT32 else FLOAT64
     dtype = np.result_type(*[a for a in arrays if a is not None])
-    if dtype.kind in "iub":
-        return FLOAT64
-    if dtype.kind != "f":
-        raise TypeError(
-            f"{operation}: got an array of {dtype}, expected real numbers; "
-            "convert it to float32 or float64"
-        )
-    return FLOAT64 if dtype.itemsize >= 8 else FLOAT32
+    return real_type(operation, dtype)
 
 
 def prepare(

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tapegrad_kernels.cpu._real import real_type
+
 Array = NDArray[Any]
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
@@ -30,16 +32,7 @@ def real_dtype(operation: str, *arrays: ArrayLike) -> np.dtype[Any]:
         if len(arrays) == 1 or all(array.dtype is dtype for array in arrays):  # type: ignore[union-attr]
             return dtype
     dtype = np.result_type(*(np.asarray(array).dtype for array in arrays))
-    if dtype in (FLOAT32, FLOAT64):
-        return dtype.newbyteorder("=")
-    if dtype.kind in "iub":
-        return FLOAT64
-    if dtype.kind != "f":
-        raise TypeError(
-            f"{operation}: got an array of {dtype}, expected real numbers; "
-            "convert it to float32 or float64"
-        )
-    return FLOAT64 if dtype.itemsize >= 8 else FLOAT32
+    return real_type(operation, dtype)
 
 
 def as_images(operation: str, name: str, data: ArrayLike, dtype: np.dtype[Any]) -> Array:

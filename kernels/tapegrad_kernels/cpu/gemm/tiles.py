@@ -1,4 +1,4 @@
-"""Calls of the universal micro-kernel over a run of rows."""
+"""Calls of the micro-kernels and packers, for the families that are made of them."""
 
 from __future__ import annotations
 
@@ -71,3 +71,24 @@ def pack_transposed(table, source, source_stride, target, columns, depth):  # ty
                 depth,
             ),
         )
+
+
+@kernel(inline=True)
+def pack_panels(table, source, source_stride, target, columns, depth):  # type: ignore[no-untyped-def]
+    """Copy a matrix of `depth` rows into panels of one tile's columns each, one after another."""
+    t = int64_at(table)
+    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
+    for j in range(0, columns, width):
+        panel, count = target + j * depth * size, min(width, columns - j)
+        pack_copied(table, source + j * size, source_stride, panel, count, depth)
+
+
+@kernel(inline=True)
+def pack_transposed_panels(table, source, source_stride, target, columns, depth):  # type: ignore[no-untyped-def]
+    """Transpose a matrix of `columns` rows into panels of one tile's columns each."""
+    t = int64_at(table)
+    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
+    for j in range(0, columns, width):
+        panel, count = target + j * depth * size, min(width, columns - j)
+        rows = source + j * source_stride * size
+        pack_transposed(table, rows, source_stride, panel, count, depth)
