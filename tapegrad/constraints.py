@@ -17,6 +17,7 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
+from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import look_up
 
 __all__ = ["Constraint", "NonNeg", "MaxNorm", "UnitNorm", "get"]
@@ -24,7 +25,7 @@ __all__ = ["Constraint", "NonNeg", "MaxNorm", "UnitNorm", "get"]
 _EPSILON = 1e-7
 
 
-class Constraint:
+class Constraint(Configurable):
     """Base of all constraints: call it with a weight to get the projected weight."""
 
     def __call__(self, w: Any) -> Tensor:

@@ -19,26 +19,18 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
+from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import look_up
 
 __all__ = ["Regularizer", "L1", "L2", "L1L2", "l1", "l2", "l1_l2", "get"]
 
 
-class Regularizer:
+class Regularizer(Configurable):
     """Base of all regularizers: call it with a Tensor to get the penalty, a scalar Tensor."""
 
     def __call__(self, x: Any) -> Tensor:
         """Return the penalty on `x`."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its penalty is.")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Regularizer:
-        """Make a regularizer from the arguments that `get_config` returned."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())

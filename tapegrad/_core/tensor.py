@@ -46,7 +46,7 @@ class Tensor(Operators):
     Tensor(52., dtype=float64)
     """
 
-    __slots__ = ("__weakref__", "_base", "_data", "_node", "_origin")
+    __slots__ = ("__weakref__", "_base", "_data", "_mask", "_node", "_origin")
 
     _data: Any
     """The array itself: a NumPy array or an array on a GPU."""
@@ -56,6 +56,8 @@ class Tensor(Operators):
     """Set if the memory belongs to a Variable: what must stay alive with this tensor."""
     _origin: tuple[str, Tensor] | None
     """For an output of softmax or sigmoid: its name and its logits, which a loss can use."""
+    _mask: Tensor | None
+    """Which elements count; empty unless `tapegrad._core.masking.set_mask` set it."""
 
     def __init__(self, data: Any) -> None:
         self._data = data

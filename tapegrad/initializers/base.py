@@ -9,11 +9,12 @@ import numpy as np
 
 from tapegrad._core.state import floatx
 from tapegrad._core.tensor import Tensor, tensor
+from tapegrad.utils.config import Configurable
 
 __all__ = ["Initializer"]
 
 
-class Initializer:
+class Initializer(Configurable):
     """Base of all initializers: call it with a shape to get a Tensor.
 
     Subclasses write ``values(shape)``, which returns a float64 array or one of the wanted dtype.
@@ -35,19 +36,6 @@ class Initializer:
     def values(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the initial values as an array."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its values are.")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            name.lstrip("_"): value
-            for name, value in vars(self).items()
-            if isinstance(value, (int, float, str, type(None)))
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
-        """Make an initializer from the arguments that `get_config` returned."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())

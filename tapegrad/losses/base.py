@@ -10,6 +10,7 @@ import numpy as np
 from tapegrad import ops
 from tapegrad._core.state import floatx
 from tapegrad._core.tensor import Tensor
+from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import look_up, snake_case
 from tapegrad.utils.tensors import as_float_tensor, as_tensor
 
@@ -69,7 +70,7 @@ def aligned(y_true: Any, y_pred: Any, owner: str) -> tuple[Tensor, Tensor]:
     return true, pred
 
 
-class Loss:
+class Loss(Configurable):
     """Base of all losses: call it with labels and predictions to get a scalar Tensor.
 
     A subclass writes ``call(y_true, y_pred)``, which returns one value a sample.

@@ -15,6 +15,7 @@ import numpy as np
 
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
+from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import snake_case
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "align", "to_host"]
@@ -49,7 +50,7 @@ def align(y_true: Any, y_pred: Any, owner: str) -> tuple[np.ndarray, np.ndarray]
     return true, pred
 
 
-class Metric:
+class Metric(Configurable):
     """Base of all metrics.
 
     A subclass makes its state with `add_state` (NumPy arrays, zero at the start), or with

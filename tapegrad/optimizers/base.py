@@ -19,6 +19,7 @@ from tapegrad._core.flat import FlatVariables
 from tapegrad._core.primitive import primitive
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
+from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import snake_case
 from tapegrad.utils.tensors import as_tensor
 
@@ -54,7 +55,7 @@ class _Group:
         return groups
 
 
-class Optimizer:
+class Optimizer(Configurable):
     """Base of all optimizers.
 
     A subclass names its slots in ``slot_names`` and writes
