@@ -19,8 +19,20 @@ from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import look_up
+from tapegrad.utils.tensors import as_tensor
 
-__all__ = ["Constraint", "NonNeg", "MaxNorm", "UnitNorm", "get"]
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "unit_norm",
+]
 
 _EPSILON = 1e-7
 
@@ -70,7 +82,7 @@ class MaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Tensor:
         """Return `w` with longer vectors shortened to `max_value`."""
-        norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        w, norms = _norms(w, self.axis)
         return w * (ops.clip(norms, 0.0, self.max_value) / (norms + _EPSILON))
 
 
@@ -94,11 +106,65 @@ class UnitNorm(Constraint):
 
     def __call__(self, w: Any) -> Tensor:
         """Return `w` divided by its norms."""
-        norms = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        w, norms = _norms(w, self.axis)
         return w / (norms + _EPSILON)
 
 
+class MinMaxNorm(Constraint):
+    """The norm along `axis` lies between `min_value` and `max_value`, or comes nearer to that.
+
+    Parameters
+    ----------
+    min_value, max_value
+        The smallest and the largest norm allowed.
+    rate
+        How far a norm outside is moved towards the bounds by one update: 1 moves it all the way.
+    axis
+        The axes of one unit's incoming weights: 0 for a Dense kernel.
+
+    Examples
+    --------
+    >>> MinMaxNorm(0.0, 1.0, rate=0.5)([[3.0], [4.0]]).numpy().round(3)
+    array([[1.8],
+           [2.4]])
+    """
+
+    def __init__(
+        self,
+        min_value: float = 0.0,
+        max_value: float = 1.0,
+        rate: float = 1.0,
+        axis: int | tuple[int, ...] = 0,
+    ) -> None:
+        self.min_value = min_value
+        self.max_value = max_value
+        self.rate = rate
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Tensor:
+        """Return `w` with its norms brought within the bounds."""
+        w, norms = _norms(w, self.axis)
+        within = ops.clip(norms, self.min_value, self.max_value)
+        desired = self.rate * within + (1.0 - self.rate) * norms
+        return w * (desired / (norms + _EPSILON))
+
+
+def _norms(w: Any, axis: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Return `w` as a Tensor, and its Euclidean norms along axes, which stay with length 1."""
+    w = as_tensor(w)
+    axes = tuple(axis) if isinstance(axis, list | tuple) else axis
+    return w, ops.sqrt(ops.sum(ops.square(w), axis=axes, keepdims=True))
+
+
+# The lower-case spellings of listings: `constraints.max_norm(3)`.
+max_norm = MaxNorm
+min_max_norm = MinMaxNorm
+non_neg = NonNeg
+unit_norm = UnitNorm
+
 _NAMES: dict[str, type[Constraint]] = {
+    "min_max_norm": MinMaxNorm,
+    "MinMaxNorm": MinMaxNorm,
     "non_neg": NonNeg,
     "NonNeg": NonNeg,
     "max_norm": MaxNorm,

@@ -21,8 +21,23 @@ from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import look_up
+from tapegrad.utils.tensors import as_tensor
 
-__all__ = ["Regularizer", "L1", "L2", "L1L2", "l1", "l2", "l1_l2", "get"]
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+]
+
+
+_EPSILON = 1e-7
 
 
 class Regularizer(Configurable):
@@ -128,6 +143,57 @@ class L2(Regularizer):
         return self.l2 * ops.sum(ops.square(x))
 
 
+class OrthogonalRegularizer(Regularizer):
+    """Keeps the rows (or columns) of a matrix at right angles to each other.
+
+    The penalty is ``factor`` times the mean of ``|cos|`` of the angles between all pairs.
+
+    Parameters
+    ----------
+    factor
+        A factor on the mean.
+    mode
+        ``"rows"`` or ``"columns"``.
+
+    Raises
+    ------
+    ValueError
+        If the factor is negative or not finite, or the mode unknown; at the call if there is no
+        matrix of at least two such vectors.
+
+    Examples
+    --------
+    >>> float(OrthogonalRegularizer(1.0)([[1.0, 0.0], [0.0, 2.0]]))
+    0.0
+    >>> round(float(OrthogonalRegularizer(1.0)([[3.0, 0.0], [3.0, 4.0]])), 6)
+    0.6
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _factor(factor, "factor", "OrthogonalRegularizer")
+        look_up(mode, {"rows": 0, "columns": 0}, "mode of OrthogonalRegularizer")
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Tensor:
+        """Return the penalty on the matrix `x`."""
+        x = as_tensor(x)
+        if x.ndim != 2:
+            raise ValueError(
+                f"OrthogonalRegularizer: the weight has shape {x.shape}, expected a matrix."
+            )
+        vectors = x if self.mode == "rows" else x.T
+        count = vectors.shape[0]
+        if count < 2:
+            raise ValueError(
+                f"OrthogonalRegularizer: the weight of shape {x.shape} has fewer than two "
+                f"{self.mode}, which make no pair."
+            )
+        unit = ops.unit_norm(vectors, axis=1, epsilon=_EPSILON)
+        cosines = ops.absolute(ops.matmul(unit, unit, transpose_b=True))
+        above = ops.triu(cosines, 1)  # each pair once
+        return self.factor * ops.sum(above) / (count * (count - 1) / 2)
+
+
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     """Return ``L1L2(l1, l2)``, with the defaults of the function of this name in Keras listings.
 
@@ -142,12 +208,15 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
 # The lower-case spellings of listings: `regularizers.l2(0.01)`.
 l1 = L1
 l2 = L2
+orthogonal_regularizer = OrthogonalRegularizer
 
 _NAMES: dict[str, Callable[..., Regularizer]] = {
     "l1": L1,
     "l2": L2,
     "l1_l2": l1_l2,
     "L1L2": l1_l2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
 }
 
 

@@ -15,7 +15,6 @@ Example
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from tapegrad.initializers.scaling import (
     LecunUniform,
     VarianceScaling,
 )
+from tapegrad.initializers.spectral import STFT
 from tapegrad.utils.lookup import look_up
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "LecunUniform",
     "LecunNormal",
     "Orthogonal",
+    "STFT",
     "get",
 ]
 
@@ -73,18 +74,26 @@ _NAMES: dict[str, type[Initializer]] = {
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
     "orthogonal": Orthogonal,
+    "stft": STFT,
 }
 _NAMES |= {cls.__name__: cls for cls in _NAMES.values()}
+_NAMES |= {
+    "one": Ones,
+    "zero": Zeros,
+    "IdentityInitializer": Identity,
+    "OrthogonalInitializer": Orthogonal,
+    "STFTInitializer": STFT,
+}
 
 
-def get(identifier: Any) -> Callable[..., Any]:
+def get(identifier: Any) -> Any:
     """Return an initializer for a name, a class, an array, a callable or an initializer.
 
     Parameters
     ----------
     identifier
         A name such as ``"glorot_uniform"``, an `Initializer` or its class, any callable that
-        takes ``(shape, dtype=…)``, or a number or an array of values.
+        takes ``(shape, dtype=…)``, or a number or an array of values; None gives None.
 
     Raises
     ------
@@ -98,6 +107,8 @@ def get(identifier: Any) -> Callable[..., Any]:
     >>> get("zeros")
     Zeros()
     """
+    if identifier is None:
+        return None
     if isinstance(identifier, str):
         return look_up(identifier, _NAMES, "initializer")()
     if isinstance(identifier, type) and issubclass(identifier, Initializer):

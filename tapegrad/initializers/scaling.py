@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -26,17 +25,29 @@ __all__ = [
 _TRUNCATED_DEVIATION = 0.87962566103423978
 
 
-def compute_fans(shape: Sequence[int]) -> tuple[int, int]:
+def compute_fans(
+    shape: Sequence[int],
+    input_axes: Sequence[int] | None = None,
+    output_axes: Sequence[int] | None = None,
+) -> tuple[int, int]:
     """Return how many inputs and outputs a weight of this shape connects.
 
-    Of a kernel whose last two axes are input and output channels (all kernels here), every other
-    axis is part of the receptive field and counts in both.
+    Of a kernel whose last two axes are input and output channels, every other axis is part of the
+    receptive field and counts in both. Of other kernels, `input_axes` and `output_axes` say which
+    axes count in which.
 
     Examples
     --------
     >>> compute_fans((3, 3, 8, 16))
     (72, 144)
+    >>> compute_fans((8, 4, 16), input_axes=[0], output_axes=[1, 2])
+    (8, 64)
     """
+    if input_axes is not None and output_axes is not None:
+        return (
+            math.prod(shape[axis] for axis in input_axes),
+            math.prod(shape[axis] for axis in output_axes),
+        )
     if not shape:
         return 1, 1
     if len(shape) == 1:
@@ -58,6 +69,9 @@ class VarianceScaling(RandomInitializer):
         ``"truncated_normal"``, ``"untruncated_normal"`` or ``"uniform"``.
     seed
         Makes every call give the same values.
+    input_axes, output_axes
+        Which axes of the weight lead to its inputs and to its outputs; by default the last but one
+        and the last.
 
     Raises
     ------
@@ -77,6 +91,8 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         if scale <= 0:
             raise ValueError(f"VarianceScaling: scale must be positive, but is {scale}.")
@@ -87,10 +103,12 @@ class VarianceScaling(RandomInitializer):
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
+        self.input_axes = input_axes
+        self.output_axes = output_axes
 
     def values(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return draws whose variance fits the weight's shape."""
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         connections = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, connections[self.mode])
         if self.distribution == "uniform":
@@ -107,13 +125,14 @@ class FixedScaling(VarianceScaling):
 
     _settings: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
         scale, mode, distribution = self._settings
-        super().__init__(scale, mode, distribution, seed)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"seed": self.seed}
+        super().__init__(scale, mode, distribution, seed, input_axes, output_axes)
 
 
 class GlorotUniform(FixedScaling):
@@ -123,6 +142,8 @@ class GlorotUniform(FixedScaling):
     ----------
     seed
         Makes every call give the same values.
+    input_axes, output_axes
+        Which axes of the weight lead to its inputs and to its outputs.
 
     Examples
     --------
@@ -140,6 +161,8 @@ class GlorotNormal(FixedScaling):
     ----------
     seed
         Makes every call give the same values.
+    input_axes, output_axes
+        Which axes of the weight lead to its inputs and to its outputs.
 
     Examples
     --------
@@ -157,6 +180,8 @@ class HeUniform(FixedScaling):
     ----------
     seed
         Makes every call give the same values.
+    input_axes, output_axes
+        Which axes of the weight lead to its inputs and to its outputs.
 
     Examples
     --------
@@ -174,6 +199,8 @@ class HeNormal(FixedScaling):
     ----------
     seed
         Makes every call give the same values.
+    input_axes, output_axes
+        Which axes of the weight lead to its inputs and to its outputs.
 
     Examples
     --------
@@ -191,6 +218,8 @@ class LecunUniform(FixedScaling):
     ----------
     seed
         Makes every call give the same values.
+    input_axes, output_axes
+        Which axes of the weight lead to its inputs and to its outputs.
 
     Examples
     --------
@@ -208,6 +237,8 @@ class LecunNormal(FixedScaling):
     ----------
     seed
         Makes every call give the same values.
+    input_axes, output_axes
+        Which axes of the weight lead to its inputs and to its outputs.
 
     Examples
     --------

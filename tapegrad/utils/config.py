@@ -49,6 +49,8 @@ class Configurable:
 
     def _arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments by name, with defaults; further ones in a list."""
+        if type(self).__init__ is object.__init__:  # whose signature says that it takes anything
+            return {}
         args, kwargs = self._constructed_with
         signature = inspect.signature(type(self).__init__)
         bound = signature.bind(self, *args, **kwargs)
