@@ -26,7 +26,13 @@ FLOORS = [
         "tapegrad.constraints",
         "tapegrad.activations",
     ],
-    ["tapegrad.models", "tapegrad.training", "tapegrad.callbacks", "tapegrad.datasets"],
+    [
+        "tapegrad.models",
+        "tapegrad.training",
+        "tapegrad.callbacks",
+        "tapegrad.data",
+        "tapegrad.datasets",
+    ],
     ["tapegrad.plot", "tapegrad._cli", "tapegrad.__main__"],
 ]
 
