@@ -8,13 +8,13 @@ from typing import Any
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, Shape
-from tapegrad.utils.lookup import look_up
+from tapegrad.layers.spatial import data_format_of
 
 __all__ = ["Flatten"]
 
 
 class Flatten(Layer):
-    """Joins all axes but the first.
+    """Joins all axes but the first; single numbers become vectors of length 1.
 
     Parameters
     ----------
@@ -23,6 +23,11 @@ class Flatten(Layer):
         first, so that both formats give the same order.
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, as for every layer.
+
+    Raises
+    ------
+    ValueError
+        If `data_format` is none of these.
 
     Examples
     --------
@@ -33,9 +38,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        known = {"channels_last": 0, "channels_first": 0}
-        look_up(data_format or "channels_last", known, "data_format")
-        self.data_format = data_format or "channels_last"
+        self.data_format = data_format_of("Flatten", data_format)
 
     def call(self, inputs: Any) -> Tensor:
         """Return the input as vectors."""
