@@ -6,88 +6,117 @@ sample. Strings such as ``"mse"`` or ``"categorical_crossentropy"`` name them in
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from tapegrad.losses.base import Loss, LossFunctionWrapper
-from tapegrad.losses.crossentropy import (
+from tapegrad.losses.binary import (
     BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
+    BinaryFocalCrossentropy,
     binary_crossentropy,
-    categorical_crossentropy,
-    sparse_categorical_crossentropy,
+    binary_focal_crossentropy,
 )
+from tapegrad.losses.categorical import (
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+)
+from tapegrad.losses.divergence import KLDivergence, Poisson, kl_divergence, poisson
+from tapegrad.losses.margin import (
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
+    squared_hinge,
+)
+from tapegrad.losses.names import deserialize, get, serialize
+from tapegrad.losses.overlap import Dice, Tversky, dice, tversky
 from tapegrad.losses.regression import (
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
     mean_absolute_error,
+    mean_absolute_percentage_error,
     mean_squared_error,
+    mean_squared_logarithmic_error,
 )
-from tapegrad.utils.lookup import look_up
+from tapegrad.losses.robust import Huber, LogCosh, huber, log_cosh
+from tapegrad.losses.sequence import CTC, ctc
+from tapegrad.losses.similarity import Circle, CosineSimilarity, circle, cosine_similarity
+from tapegrad.losses.sparse import (
+    CategoricalGeneralizedCrossEntropy,
+    SparseCategoricalCrossentropy,
+    categorical_generalized_cross_entropy,
+    sparse_categorical_crossentropy,
+)
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+bce = BCE = binary_crossentropy
+kld = KLD = kl_divergence
 
 __all__ = [
     "Loss",
     "LossFunctionWrapper",
     "MeanSquaredError",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
+    "Huber",
+    "LogCosh",
+    "CosineSimilarity",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
     "SparseCategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "KLDivergence",
+    "Poisson",
+    "Hinge",
+    "SquaredHinge",
+    "CategoricalHinge",
+    "Dice",
+    "Tversky",
+    "Circle",
+    "CTC",
     "mean_squared_error",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+    "cosine_similarity",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
     "sparse_categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "kl_divergence",
+    "poisson",
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "dice",
+    "tversky",
+    "circle",
+    "ctc",
+    "mse",
+    "MSE",
+    "mae",
+    "MAE",
+    "mape",
+    "MAPE",
+    "msle",
+    "MSLE",
+    "bce",
+    "BCE",
+    "kld",
+    "KLD",
     "get",
+    "serialize",
+    "deserialize",
 ]
-
-_CLASSES: dict[Callable[..., Any], type[Loss]] = {
-    mean_squared_error: MeanSquaredError,
-    mean_absolute_error: MeanAbsoluteError,
-    binary_crossentropy: BinaryCrossentropy,
-    categorical_crossentropy: CategoricalCrossentropy,
-    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
-}
-
-_ALIASES: dict[str, type[Loss]] = {
-    "mse": MeanSquaredError,
-    "mae": MeanAbsoluteError,
-    "bce": BinaryCrossentropy,
-    "cce": CategoricalCrossentropy,
-}
-
-_NAMES: dict[str, type[Loss]] = (
-    {function.__name__: loss for function, loss in _CLASSES.items()}
-    | {loss.__name__: loss for loss in _CLASSES.values()}
-    | _ALIASES
-)
-
-
-def get(identifier: Any) -> Loss | None:
-    """Return a loss for a name, a Loss, its class, or a function of labels and predictions.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    TypeError
-        If `identifier` is nothing of the above.
-
-    Examples
-    --------
-    >>> get("mse")
-    <MeanSquaredError name=mean_squared_error>
-    """
-    if identifier is None or isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, str):
-        return look_up(identifier, _NAMES, "loss")()
-    if isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()
-    if callable(identifier):
-        known = _CLASSES.get(identifier)
-        return LossFunctionWrapper(identifier) if known is None else known()
-    raise TypeError(
-        f"A loss is a name, a Loss, a function or None, not {type(identifier).__name__}."
-    )

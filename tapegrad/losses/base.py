@@ -1,4 +1,4 @@
-"""What all losses share: aligned shapes, weights and the reduction to a scalar."""
+"""What all losses share: aligned shapes, weights, masks and the reduction to a scalar."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Any
 import numpy as np
 
 from tapegrad import ops
+from tapegrad._core.masking import get_mask
 from tapegrad._core.state import floatx
 from tapegrad._core.tensor import Tensor
+from tapegrad.losses.reduction import REDUCTIONS, reduce_values, same_rank
 from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import look_up, snake_case
 from tapegrad.utils.tensors import as_float_tensor, as_tensor
 
-__all__ = ["Loss", "LossFunctionWrapper", "aligned", "float_predictions"]
+__all__ = [
+    "EPSILON",
+    "ElementwiseLoss",
+    "Loss",
+    "LossFunctionWrapper",
+    "aligned",
+    "float_predictions",
+    "logits_of",
+]
 
-_REDUCTIONS = {
-    "sum_over_batch_size": "mean",
-    "mean": "mean",
-    "sum": "sum",
-    "mean_with_sample_weight": "mean_with_sample_weight",
-    "none": "none",
-}
+EPSILON = 1e-7
+"""What keeps logarithms and quotients away from zero, as in Keras."""
 
 
 def float_predictions(y_pred: Any) -> Tensor:
@@ -35,10 +40,26 @@ def float_predictions(y_pred: Any) -> Tensor:
     return tensor if tensor._data.dtype.kind == "f" else tensor.astype(floatx())
 
 
+def logits_of(y_pred: Tensor, activation: str) -> Tensor | None:
+    """Return the logits that an output of this activation came from, if it is one."""
+    origin = y_pred._origin
+    return origin[1] if origin is not None and origin[0] == activation else None
+
+
+def reshaped(y_pred: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return predictions in another shape, still knowing the logits of their sigmoid."""
+    result = y_pred.reshape(shape)
+    logits = logits_of(y_pred, "sigmoid")
+    if logits is not None:
+        result._origin = ("sigmoid", logits.reshape(shape))
+    return result
+
+
 def aligned(y_true: Any, y_pred: Any, owner: str) -> tuple[Tensor, Tensor]:
     """Return both as float Tensors of one shape; a trailing axis of size 1 may be missing in one.
 
-    Nothing else is broadcast: ``(N,)`` against ``(N, 1)`` would become a table of N×N differences.
+    As in Keras the longer one loses the axis, unless the other is a vector, which gains it. Nothing
+    else is broadcast: ``(N,)`` against ``(N, 1)`` would become a table of N×N differences.
 
     Parameters
     ----------
@@ -56,24 +77,28 @@ def aligned(y_true: Any, y_pred: Any, owner: str) -> tuple[Tensor, Tensor]:
     """
     pred = float_predictions(y_pred)
     true = as_float_tensor(y_true, pred._data.dtype)
-    if true._data.shape != pred._data.shape:
-        true_shape, pred_shape = true.shape, pred.shape
-        if true_shape == (*pred_shape, 1):
-            pred = pred.reshape(true_shape)
-        elif pred_shape == (*true_shape, 1):
-            true = true.reshape(pred_shape)
-        else:
-            raise ValueError(
-                f"{owner}: y_true has shape {true_shape} and y_pred {pred_shape}; they must agree "
-                "(a trailing axis of size 1 aside)."
-            )
-    return true, pred
+    true_shape, pred_shape = true._data.shape, pred._data.shape
+    if true_shape == pred_shape:
+        return true, pred
+    if true_shape == (*pred_shape, 1):
+        if len(pred_shape) == 1:
+            return true, reshaped(pred, true_shape)
+        return true.reshape(pred_shape), pred
+    if pred_shape == (*true_shape, 1):
+        if len(true_shape) == 1:
+            return true.reshape(pred_shape), pred
+        return true, reshaped(pred, true_shape)
+    raise ValueError(
+        f"{owner}: y_true has shape {true_shape} and y_pred {pred_shape}; they must agree "
+        "(a trailing axis of size 1 aside)."
+    )
 
 
 class Loss(Configurable):
     """Base of all losses: call it with labels and predictions to get a scalar Tensor.
 
-    A subclass writes ``call(y_true, y_pred)``, which returns one value a sample.
+    A subclass writes ``call(y_true, y_pred)``, which returns one value a sample. It gets both as
+    Tensors of one floating dtype.
 
     Parameters
     ----------
@@ -91,14 +116,22 @@ class Loss(Configurable):
     ValueError
         If the reduction is unknown.
 
+    Notes
+    -----
+    What a mask on the predictions (`tapegrad.layers.Masking`) or on the values rules out counts as
+    0, and the mean is one over the rest.
+
     Examples
     --------
     >>> class Hinge(Loss):
     ...     def call(self, y_true, y_pred):
     ...         return ops.relu(1.0 - y_true * y_pred)
-    >>> float(Hinge()(np.array([1.0, -1.0]), np.array([0.5, 0.5])))
+    >>> float(Hinge()(np.array([1, -1]), np.array([0.5, 0.5])))
     1.0
     """
+
+    _converts_labels = True
+    """Whether `call` gets labels in the dtype of the predictions; else they come as given."""
 
     def __init__(
         self,
@@ -109,7 +142,7 @@ class Loss(Configurable):
         self.name = name or snake_case(type(self).__name__)
         self.reduction = reduction or "none"
         self.dtype = None if dtype is None else np.dtype(dtype)
-        self._reduction = look_up(self.reduction, _REDUCTIONS, "reduction")
+        self._reduction = look_up(self.reduction, REDUCTIONS, "reduction")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """Return the reduced loss.
@@ -121,32 +154,31 @@ class Loss(Configurable):
         y_pred
             Predictions, shape (samples, …).
         sample_weight
-            A weight a sample (or a number), multiplied to the values before they are reduced.
+            A weight a sample (or a number), multiplied to the values before they are reduced; also
+            one a time step, with the first axes of the values.
 
         Raises
         ------
         ValueError
             If the shapes do not fit; nothing is broadcast.
         """
+        mask = get_mask(y_pred)
         if self.dtype is not None:
-            y_pred = as_float_tensor(y_pred, self.dtype)
+            y_pred = _as_floats(y_pred, self.dtype)
+        if self._converts_labels:
+            y_pred = _as_floats(y_pred, None)
+            y_true = _as_floats(y_true, _dtype_of(y_pred))
+        if mask is not None and y_pred.shape == (*mask.shape, 1) and np.shape(y_true) == mask.shape:
+            y_true = as_tensor(y_true).reshape(y_pred.shape)  # so that a value a time step is left
         values = as_tensor(self.call(y_true, y_pred))
-        mask = self.mask(y_true)
-        if mask is not None:
-            sample_weight = _merge_mask(sample_weight, mask, self._reduction)
-        if sample_weight is None:
-            if self._reduction in ("mean", "mean_with_sample_weight"):
-                return ops.mean(values) if values.size else ops.sum(values)
-            return ops.sum(values) if self._reduction == "sum" else values
-        return self._reduce_weighted(values, sample_weight)
+        own_mask = get_mask(values)
+        if own_mask is not None:
+            mask = own_mask if mask is None else ops.logical_and(mask, own_mask)
+        return reduce_values(values, sample_weight, mask, self._reduction, self.name)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its values are.")
-
-    def mask(self, y_true: Any) -> np.ndarray | None:
-        """Return which labels count, or None if all do."""
-        return None
 
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError, in one sentence, if the labels of a data set do not fit the loss.
@@ -161,57 +193,40 @@ class Loss(Configurable):
             The shape of the model's output, its first axis being None.
         """
 
-    def _reduce_weighted(self, values: Tensor, sample_weight: Any) -> Tensor:
-        weights = as_float_tensor(sample_weight, values.dtype)
-        if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
-            weights = weights.reshape(weights.shape[:-1])
-        elif weights.ndim and weights.shape != values.shape:
-            if weights.shape != values.shape[: weights.ndim]:
-                raise ValueError(
-                    f"{self.name}: sample_weight has shape {weights.shape}, which does not begin "
-                    f"the shape of the values, {values.shape}."
-                )
-            weights = weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-        weighted = values * weights
-        if self._reduction == "none":
-            return weighted
-        total = ops.sum(weighted)
-        if self._reduction == "sum":
-            return total
-        if self._reduction == "mean_with_sample_weight":
-            weight_sum = float(ops.sum(weights))
-            return total / weight_sum if weight_sum else total * 0.0
-        return total / float(max(1, values.size))
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def _merge_mask(sample_weight: Any, mask: np.ndarray, reduction: str) -> np.ndarray:
-    """Return weights that are 0 where masked; a mean is then one over what is left."""
-    valid = int(mask.sum())
-    scale = mask.size / valid if reduction == "mean" and valid else 1.0
-    weights = mask * scale
-    if sample_weight is None:
-        return weights
-    given = np.asarray(sample_weight)
-    if given.ndim == mask.ndim + 1 and given.shape[-1] == 1:
-        given = given[..., 0]
-    if 0 < given.ndim < mask.ndim:
-        given = given.reshape(given.shape + (1,) * (mask.ndim - given.ndim))
-    return weights * given
+def _as_floats(values: Any, dtype: Any) -> Any:
+    """Return a Tensor (or a structure of some) of this dtype, or of a floating one if None."""
+    if isinstance(values, dict):
+        return {key: _as_floats(part, dtype) for key, part in values.items()}
+    if isinstance(values, list | tuple) and any(isinstance(part, Tensor) for part in values):
+        return type(values)(_as_floats(part, dtype) for part in values)
+    return float_predictions(values) if dtype is None else as_float_tensor(values, dtype)
+
+
+def _dtype_of(values: Any) -> np.dtype[Any]:
+    while not isinstance(values, Tensor):
+        values = next(iter(values.values() if isinstance(values, dict) else values))
+    return values.dtype
 
 
 class LossFunctionWrapper(Loss):
     """A loss from a function of labels and predictions.
 
+    Where one of both has a trailing axis of size 1 more than the other, they are aligned before the
+    function sees them.
+
     Parameters
     ----------
     fn
         ``fn(y_true, y_pred, **kwargs)``, returning one value a sample.
+    reduction
+        As for every loss.
     name
         By default the function's name.
-    reduction, dtype
+    dtype
         As for every loss.
     kwargs
         Passed on to `fn`.
@@ -233,8 +248,24 @@ class LossFunctionWrapper(Loss):
     ) -> None:
         super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
         self.fn = fn
-        self._arguments = kwargs
+        self._keywords = kwargs
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the function's values."""
-        return self.fn(y_true, y_pred, **self._arguments)
+        if isinstance(y_true, Tensor) and isinstance(y_pred, Tensor) and y_true.ndim != y_pred.ndim:
+            y_true, y_pred = same_rank(y_true, y_pred)
+        return self.fn(y_true, y_pred, **self._keywords)
+
+
+class ElementwiseLoss(LossFunctionWrapper):
+    """A loss that averages over the last axis; a vector counts as one value a sample."""
+
+    _converts_labels = False
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return one value a sample."""
+        true, pred = aligned(y_true, y_pred, self.name)
+        if len(pred._data.shape) == 1:
+            # Averaged over its only axis, a vector would leave nothing for weights to apply to.
+            true, pred = true.reshape((-1, 1)), reshaped(pred, (pred.size, 1))
+        return self.fn(true, pred, **self._keywords)

@@ -11,7 +11,7 @@ from tapegrad._core.tensor import Tensor
 __all__ = ["check_range", "class_numbers"]
 
 
-def class_numbers(y_true: Any, shape: tuple[int, ...], axis: int) -> Any:
+def class_numbers(y_true: Any, shape: tuple[int, ...], axis: int, owner: str) -> Any:
     """Return class numbers as integers of the shape of the predictions without their axis."""
     labels = y_true if isinstance(y_true, np.ndarray | Tensor) else np.asarray(y_true)
     expected = list(shape)
@@ -21,14 +21,14 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], axis: int) -> Any:
     if labels.shape != tuple(expected):
         hint = " For one-hot rows use categorical_crossentropy." if labels.shape == shape else ""
         raise ValueError(
-            f"sparse_categorical_crossentropy: y_true has shape {labels.shape}, but y_pred of "
+            f"{owner}: y_true has shape {labels.shape}, but y_pred of "
             f"shape {shape} asks for class numbers of shape {tuple(expected)}.{hint}"
         )
     if labels.dtype.kind not in "iu":
         whole = labels.astype(np.int64)
         if labels.dtype.kind != "b" and not bool((whole == labels).all()):
             raise ValueError(
-                f"sparse_categorical_crossentropy: y_true must hold whole class numbers from 0 to "
+                f"{owner}: y_true must hold whole class numbers from 0 to "
                 f"{classes - 1}, but holds fractions or NaN."
             )
         return whole

@@ -1,4 +1,4 @@
-"""Losses between numbers."""
+"""Losses between numbers: means of errors, squared, relative or of logarithms."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
-from tapegrad.losses.base import Loss, aligned
+from tapegrad.losses.base import EPSILON, ElementwiseLoss, aligned
 
-__all__ = ["MeanAbsoluteError", "MeanSquaredError", "mean_absolute_error", "mean_squared_error"]
+__all__ = [
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+]
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
@@ -65,22 +74,65 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.absolute(pred - true), axis=-1)
 
 
-class _RowLoss(Loss):
-    """A loss of two arrays of one shape; a vector counts as one value a sample."""
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
+    """Return ``100 mean(|y_true - y_pred| / max(|y_true|, 1e-7), axis=-1)``.
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return one value a sample."""
-        true, pred = aligned(y_true, y_pred, self.name)
-        if pred.ndim == 1:
-            true, pred = true.reshape((-1, 1)), pred.reshape((-1, 1))
-        return self.rows(true, pred)
+    Parameters
+    ----------
+    y_true, y_pred
+        Numbers of one shape (…, d); a trailing axis of size 1 may be missing in one of them.
 
-    def rows(self, true: Tensor, pred: Tensor) -> Tensor:
-        """Return one value a sample, of arrays of one shape with at least two axes."""
-        raise NotImplementedError
+    Returns
+    -------
+    Tensor
+        Shape (…), in percent.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ otherwise.
+
+    Examples
+    --------
+    >>> mean_absolute_percentage_error([[2.0, 4.0]], [[1.0, 4.0]]).numpy()
+    array([25.], dtype=float32)
+    """
+    true, pred = aligned(y_true, y_pred, "mean_absolute_percentage_error")
+    size = ops.maximum(ops.absolute(true), EPSILON)
+    return 100.0 * ops.mean(ops.absolute((true - pred) / size), axis=-1)
 
 
-class MeanSquaredError(_RowLoss):
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
+    """Return ``mean((log(1 + y_true) - log(1 + y_pred))**2, axis=-1)``.
+
+    Numbers below 1e-7, negative ones too, count as 1e-7.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        Numbers of one shape (…, d); a trailing axis of size 1 may be missing in one of them.
+
+    Returns
+    -------
+    Tensor
+        Shape (…).
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ otherwise.
+
+    Examples
+    --------
+    >>> mean_squared_logarithmic_error([[0.0, 3.0]], [[1.0, 3.0]]).numpy().round(4)
+    array([0.2402], dtype=float32)
+    """
+    true, pred = aligned(y_true, y_pred, "mean_squared_logarithmic_error")
+    difference = ops.log1p(ops.maximum(pred, EPSILON)) - ops.log1p(ops.maximum(true, EPSILON))
+    return ops.mean(ops.square(difference), axis=-1)
+
+
+class MeanSquaredError(ElementwiseLoss):
     """The mean of squared errors.
 
     Parameters
@@ -100,14 +152,10 @@ class MeanSquaredError(_RowLoss):
         name: str | None = "mean_squared_error",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def rows(self, true: Tensor, pred: Tensor) -> Tensor:
-        """Return the mean squared error of each sample."""
-        return ops.mean(ops.square(pred - true), axis=-1)
+        super().__init__(mean_squared_error, reduction, name, dtype)
 
 
-class MeanAbsoluteError(_RowLoss):
+class MeanAbsoluteError(ElementwiseLoss):
     """The mean of absolute errors.
 
     Parameters
@@ -127,8 +175,50 @@ class MeanAbsoluteError(_RowLoss):
         name: str | None = "mean_absolute_error",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(mean_absolute_error, reduction, name, dtype)
 
-    def rows(self, true: Tensor, pred: Tensor) -> Tensor:
-        """Return the mean absolute error of each sample."""
-        return ops.mean(ops.absolute(pred - true), axis=-1)
+
+class MeanAbsolutePercentageError(ElementwiseLoss):
+    """The mean of absolute errors, relative to the labels and in percent.
+
+    Parameters
+    ----------
+    reduction, name, dtype
+        As for every loss.
+
+    Examples
+    --------
+    >>> float(MeanAbsolutePercentageError()([[1.0], [2.0]], [[2.0], [2.0]]))
+    50.0
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
+
+
+class MeanSquaredLogarithmicError(ElementwiseLoss):
+    """The mean of squared differences of logarithms, which weighs ratios rather than differences.
+
+    Parameters
+    ----------
+    reduction, name, dtype
+        As for every loss.
+
+    Examples
+    --------
+    >>> round(float(MeanSquaredLogarithmicError()([[0.0], [3.0]], [[1.0], [3.0]])), 4)
+    0.2402
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
