@@ -1,7 +1,7 @@
 """The mask that a tensor carries: which of its elements count.
 
-Layers that skip padding say so by a boolean mask, which travels on the tensor itself, so that layers,
-losses and metrics further on find it without being told.
+Layers that skip padding say so by a boolean mask, which travels on the tensor itself, so that
+layers, losses and metrics further on find it without being told.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from tapegrad.layers.convolution import (
 from tapegrad.layers.dense import Dense
 from tapegrad.layers.embedding import Embedding, Masking
 from tapegrad.layers.input import Input, InputLayer
+from tapegrad.layers.operation import Operation
 from tapegrad.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -86,6 +87,7 @@ from tapegrad.layers.reshaping import (
 )
 
 __all__ = [
+    "Operation",
     "Activation",
     "ActivityRegularization",
     "AlphaDropout",

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tapegrad import constraints, initializers, regularizers
-from tapegrad._core.nest import map_structure
-from tapegrad._core.state import floatx, no_record
+from tapegrad import constraints, initializers, random, regularizers
+from tapegrad._core.masking import get_mask, set_mask
+from tapegrad._core.nest import flatten, map_structure
+from tapegrad._core.state import floatx
 from tapegrad._core.tensor import Tensor, tensor
 from tapegrad._core.variable import Variable
 from tapegrad.layers.context import call_context
 from tapegrad.layers.naming import automatic_name
+from tapegrad.layers.symbolic import (
+    Node,
+    Shape,
+    SymbolicTensor,
+    call_symbolically,
+    has_symbolic,
+    is_shape,
+    sample_outputs,
+)
 from tapegrad.layers.weights import WeightsFace, structure
+from tapegrad.utils.config import Configurable
 
-__all__ = ["Layer"]
-
-Shape = tuple[int | None, ...]
+__all__ = ["Layer", "Shape"]
 
 
-class Layer(WeightsFace):
+class Layer(WeightsFace, Configurable):
     """Base of all layers and models.
 
     A subclass makes its weights in ``build(input_shape)`` with `add_weight`, which runs at the
     first call, and computes in ``call(inputs)``. Layers and Variables that it keeps in attributes
     (also in lists, tuples and dicts) belong to it.
 
-    Floating inputs are converted to the layer's dtype, as in Keras.
+    Floating inputs are converted to the layer's dtype, as in Keras. Called on a symbolic tensor
+    (see `tapegrad.Input`), a layer becomes part of a network. ``call`` may also take ``training``,
+    and ``mask``: what of the input counts.
 
     Parameters
     ----------
@@ -45,6 +57,10 @@ class Layer(WeightsFace):
     input_shape, input_dim
         The shape of one sample (or its length): a Sequential that begins with this layer is then
         built at once.
+    batch_size
+        The number of samples a batch, if it is fixed.
+    autocast
+        Whether floating inputs are converted to the layer's dtype.
 
     Examples
     --------
@@ -63,25 +79,42 @@ class Layer(WeightsFace):
 
     activity_regularizer: Callable[[Any], Any] | None = None
 
+    supports_masking = False
+    """Whether the output of a masked input carries a mask; see `compute_mask`."""
+
+    # What the class's methods take and say, found once for each class.
+    _call_names: tuple[str, ...] = ()
     _takes_training = False
     _takes_mask = False
+    _mask_names: tuple[tuple[str, str], ...] = ()
+    _makes_masks = False
+    _tells_output_shape = False
+
+    # Set to False by layers that stand for an operation, which no dtype of their own concerns.
+    _converts_inputs = True
+    # Set to True by layers that look things up by whole numbers, which others take as real ones.
+    _takes_integers = False
+    # Set to True by layers through which masked inputs may pass unremarked.
+    _accepts_masked = False
 
     def __init__(
         self,
         *,
-        name: str | None = None,
-        dtype: Any = None,
-        trainable: bool = True,
         activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
         batch_size: int | None = None,
     ) -> None:
         super().__init__()
-        self.name = str(name) if name is not None else automatic_name(type(self).__name__)
-        self._dtype = np.dtype(dtype) if dtype is not None else floatx()
-        if self._dtype.kind not in "fiub":
-            raise ValueError(f"{self.name}: dtype {dtype!r} is not one of numbers.")
+        self.name = str(name) if name is not None else automatic_name(self._stem())
+        self._dtype = _layer_dtype(dtype, self.name)
+        if not autocast:
+            self._converts_inputs = False
+        self._inbound_nodes: list[Node] = []
         self._trainable = bool(trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._call_losses: list[Any] = []
@@ -94,58 +127,89 @@ class Layer(WeightsFace):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "call" in cls.__dict__:
-            parameters = inspect.signature(cls.__dict__["call"]).parameters
-            cls._takes_training = "training" in parameters
-            cls._takes_mask = "mask" in parameters
+            names = tuple(inspect.signature(cls.__dict__["call"]).parameters)[1:]
+            cls._call_names = names
+            cls._takes_training = "training" in names
+            cls._takes_mask = "mask" in names
+            cls._mask_names = tuple(
+                (name, f"{name}_mask") for name in names if f"{name}_mask" in names
+            )
+        if "compute_mask" in cls.__dict__:
+            cls._makes_masks = True
+            if "supports_masking" not in cls.__dict__:
+                cls.supports_masking = True
+        if "compute_output_shape" in cls.__dict__:
+            cls._tells_output_shape = True
         if "build" in cls.__dict__:
             setattr(cls, "build", _marking_built(cls.__dict__["build"]))  # noqa: B010
 
     # ---- what subclasses write -------------------------------------------------------
 
-    def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs of this shape; the first axis, the samples, is None."""
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape; the first axis, the samples, is None.
+
+        A layer whose ``call`` takes several tensors may take one shape for each here, named after
+        them: ``build(self, query_shape, value_shape)``.
+        """
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         """Return the output for `inputs`."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes in call().")
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's; axes of unknown length are None.
 
         Found by running the layer on zeros, unless a subclass knows better.
         """
-        known = tuple(1 if length is None else length for length in input_shape)
-        with no_record():
-            output = self(tensor(np.zeros(known, dtype=self._dtype)), training=False)
-        self._call_losses.clear()
-        return (input_shape[0], *output.shape[1:])
+        outputs = sample_outputs(self, (_symbols_of(input_shape, self._dtype),), {})
+        return map_structure(lambda leaf: leaf.shape, outputs)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the output, given that of the input: the same, unless overwritten."""
+        return previous_mask
 
     # ---- calling ---------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+    def __call__(
+        self, inputs: Any = None, *args: Any, training: bool | None = None, **kwargs: Any
+    ) -> Any:
         """Return the output for `inputs`, building the layer first if need be.
 
         Parameters
         ----------
         inputs
-            A Tensor, an array or nested lists; floating ones are converted to the layer's dtype.
+            A Tensor, an array, nested lists, or a list or dict of these; floating ones are
+            converted to the layer's dtype. For symbolic tensors the output is symbolic too.
         training
             Whether the call is part of training; by default as in the call around it, else False.
+        *args, **kwargs
+            Further arguments of ``call``. A mask that is not given is taken from the input.
 
         Raises
         ------
         ValueError
             If the input's shape does not fit the layer.
         """
-        if type(inputs) is not Tensor or inputs._data.dtype != self._dtype:
+        plain = type(inputs) is Tensor and not args and not kwargs
+        if plain:
+            if inputs._data.dtype != self._dtype and self._converts_inputs:
+                inputs = self._convert_one(inputs)
+            mask = getattr(inputs, "_mask", None)
+        else:
+            inputs, args, kwargs = self._take_arguments(inputs, args, kwargs)
+            if has_symbolic(inputs, args, kwargs):
+                return self._call_symbolically((inputs, *args), kwargs, training)
             inputs = self._convert(inputs)
+            args = tuple(self._convert_further(value) for value in args)
+            kwargs = {name: self._convert_further(value) for name, value in kwargs.items()}
+            mask = self._find_masks(inputs, args, kwargs)
         if not self.built:
-            self._build_for(inputs)
+            self._build_for((inputs, *args), kwargs)
+        if self._takes_mask and "mask" not in kwargs:
+            kwargs["mask"] = mask
         if self._takes_training:
-            if training is None:
-                training = call_context.training
-            kwargs["training"] = training
+            kwargs["training"] = call_context.training if training is None else training
         if training is None or training == call_context.training:
             outputs = self.call(inputs, *args, **kwargs)
         else:
@@ -155,21 +219,41 @@ class Layer(WeightsFace):
                 outputs = self.call(inputs, *args, **kwargs)
             finally:
                 call_context.training = outer
+        if mask is not None or self._makes_masks:
+            self._mark_outputs(inputs, outputs, mask)
         if self.activity_regularizer is not None:
-            if call_context.depth == 0:  # used by itself: only this call's penalty counts
-                self._call_losses.clear()
-            self.add_loss(self.activity_regularizer(outputs) / max(1, outputs.shape[0]))
+            self._penalize(outputs)
         return outputs
+
+    def _take_arguments(
+        self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """Return arguments with the first one by position, whichever way they were given."""
+        if inputs is None and self._call_names and self._call_names[0] in kwargs:
+            kwargs = dict(kwargs)
+            inputs = kwargs.pop(self._call_names[0])
+        return inputs, args, kwargs
+
+    def _call_symbolically(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
+    ) -> Any:
+        if not self.built:
+            self._build_for(args, kwargs)
+        if training is not None:
+            kwargs = {**kwargs, "training": training}
+        return call_symbolically(self, args, kwargs)
 
     def _convert(self, inputs: Any) -> Any:
         """Return inputs as Tensors, floating ones in the layer's dtype."""
         if isinstance(inputs, list | tuple) and any(
-            isinstance(part, Tensor | Variable | np.ndarray) for part in inputs
+            isinstance(part, Tensor | Variable | np.ndarray | list | tuple | dict)
+            and not _is_numbers(part)
+            for part in inputs
         ):
-            return map_structure(self._convert_one, inputs)
+            return map_structure(self._convert_further, inputs)
         if isinstance(inputs, dict):
-            return map_structure(self._convert_one, inputs)
-        return self._convert_one(inputs)
+            return map_structure(self._convert_further, inputs)
+        return inputs if inputs is None else self._convert_one(inputs)
 
     def _convert_one(self, value: Any) -> Tensor:
         if type(value) is not Tensor:
@@ -177,21 +261,103 @@ class Layer(WeightsFace):
                 value = tensor(value)
             except TypeError as error:
                 raise TypeError(f"Layer {self.name}: the input is no array: {error}") from None
-        if value._data.dtype.kind == "f" and value._data.dtype != self._dtype:
+        if (
+            value._data.dtype.kind == "f"
+            and value._data.dtype != self._dtype
+            and self._converts_inputs
+        ):
+            mask = get_mask(value)
             value = value.astype(self._dtype)
+            if mask is not None:
+                set_mask(value, mask)
         return value
 
-    def _build_for(self, inputs: Any) -> None:
-        shapes = map_structure(lambda part: (None, *part.shape[1:]), inputs)
-        self.build(shapes)
+    def _convert_further(self, value: Any) -> Any:
+        """Return an argument with its tensors and arrays as Tensors; everything else stays."""
+        if isinstance(value, Tensor | Variable | np.ndarray):
+            return self._convert_one(value)
+        if isinstance(value, list | tuple | dict):
+            return map_structure(self._convert_further, value)
+        return value
+
+    # ---- building --------------------------------------------------------------------
+
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._with_shapes(self.build, args, kwargs)
         self.built = True
         structure.changed()  # weights may have been made without add_weight
+
+    def _output_shapes_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what `compute_output_shape` says for the arguments of a call."""
+        return self._with_shapes(self.compute_output_shape, args, kwargs)
+
+    def _with_shapes(
+        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a method with the shapes of a call's arguments, as many as it takes."""
+        wanted = list(inspect.signature(method).parameters)
+        first = _shapes_of(args[0])
+        if len(wanted) < 2:
+            return method(first) if wanted else method()
+        given = dict(zip(self._call_names[1:], args[1:])) | kwargs
+        shapes = {
+            f"{name}_shape": _shapes_of(value)
+            for name, value in given.items()
+            if f"{name}_shape" in wanted and value is not None
+        }
+        return method(first, **shapes)
+
+    def _output_dtype(self) -> np.dtype[Any]:
+        """Return the dtype of the outputs."""
+        return self._dtype
+
+    # ---- masks -----------------------------------------------------------------------
+
+    def _find_masks(self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the mask of the first argument, and hand over those of named ones."""
+        if self._mask_names:
+            given = dict(zip(self._call_names, (inputs, *args))) | kwargs
+            for name, wanted in self._mask_names:
+                if given.get(wanted) is None and name in given:
+                    kwargs[wanted] = get_mask(given[name])
+        if kwargs.get("mask") is not None:
+            return kwargs["mask"]
+        if not isinstance(inputs, list | tuple | dict):
+            return get_mask(inputs)
+        masks = map_structure(get_mask, inputs)
+        return masks if any(mask is not None for mask in flatten(masks)) else None
+
+    def _mark_outputs(self, inputs: Any, outputs: Any, mask: Any) -> None:
+        """Let the outputs carry their masks."""
+        if not self.supports_masking:
+            if mask is not None and not (self._accepts_masked or self._takes_mask):
+                warnings.warn(
+                    f"Layer {self.name} ({type(self).__name__}) got a masked input but does not "
+                    "support masking: the layers after it will not see the mask.",
+                    stacklevel=3,
+                )
+            return
+        masks = self.compute_mask(inputs, mask)
+        if masks is None:
+            return
+        leaves = [masks] if isinstance(outputs, Tensor) else flatten(masks)
+        for output, own in zip(flatten(outputs), leaves):
+            if own is not None and isinstance(output, Tensor) and get_mask(output) is None:
+                set_mask(output, own)
 
     # ---- losses of the layer's own ---------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to the loss of the call in progress."""
         self._call_losses.append(loss)
+
+    def _penalize(self, outputs: Any) -> None:
+        """Add the activity regularizer's penalty on outputs."""
+        if call_context.depth == 0:  # used by itself: only this call's penalty counts
+            self._call_losses.clear()
+        assert self.activity_regularizer is not None
+        for output in flatten(outputs):
+            self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0]))
 
     @property
     def losses(self) -> list[Any]:
@@ -269,6 +435,83 @@ class Layer(WeightsFace):
         structure.changed()
         return variable
 
+    def _make_generator(self, seed: int | None) -> Any:
+        """Return what the layer draws from: tapegrad's generator, or one of its own if seeded."""
+        return random if seed is None else random.Generator(seed)
+
+    def _generators(self) -> list[random.Generator]:
+        """Return the generators of this layer and inner ones, in a fixed order."""
+        return [
+            value
+            for layer in self._all_layers()
+            for value in vars(layer).values()
+            if isinstance(value, random.Generator)
+        ]
+
+    # ---- description -----------------------------------------------------------------
+
+    def _stem(self) -> str:
+        """Return what automatic names are made of."""
+        return type(self).__name__
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, with name, dtype and `trainable` as they are now.
+
+        `from_config` makes a layer like this one, with weights of its own.
+        """
+        config = super().get_config()
+        return config | {"name": self.name, "dtype": self.dtype, "trainable": self._trainable}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Make a layer from what `get_config` returned."""
+        config = dict(config)
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        late: dict[str, Any] = {}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            # A layer whose constructor knows nothing of names is named afterwards.
+            taken = {parameter.name for parameter in parameters}
+            late = {k: config.pop(k) for k in _COMMON if k in config and k not in taken}
+        layer = super().from_config(config)
+        if "name" in late:
+            layer.name = late["name"]
+        if "dtype" in late:
+            layer._dtype = np.dtype(late["dtype"])
+        if not late.get("trainable", True):
+            layer.trainable = False
+        return layer
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's first place in a network.
+
+        Raises
+        ------
+        AttributeError
+            If the layer is in no network.
+        """
+        arguments = self._first_node().args
+        return arguments[0] if len(arguments) == 1 else list(arguments)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's first place in a network.
+
+        Raises
+        ------
+        AttributeError
+            If the layer is in no network.
+        """
+        return self._first_node().outputs
+
+    def _first_node(self) -> Node:
+        if not self._inbound_nodes:
+            raise AttributeError(
+                f"Layer {self.name} has no symbolic input and output: it was never called on an "
+                "Input, nor added to a Sequential whose input shape is known."
+            )
+        return self._inbound_nodes[0]
+
     @property
     def dtype(self) -> str:
         """The dtype of weights and computation."""
@@ -300,6 +543,51 @@ class Layer(WeightsFace):
             seen.add(id(layer))
             yield layer
             pending.extend(reversed([inner for _, inner in layer._children()]))
+
+
+_COMMON = ("name", "dtype", "trainable")
+
+
+def _layer_dtype(dtype: Any, name: str) -> np.dtype[Any]:
+    """Return the dtype that was asked for, or raise."""
+    if dtype is None:
+        return floatx()
+    try:
+        chosen = np.dtype(dtype)
+    except TypeError:
+        chosen = None
+    if chosen is None or chosen.kind not in "fiub":
+        raise ValueError(
+            f'{name}: dtype {dtype!r} is not one of numbers; use "float32" or "float64".'
+        )
+    return chosen
+
+
+def _is_numbers(part: Any) -> bool:
+    """Whether a part of a list is a list of plain numbers, hence the list itself an array."""
+    return isinstance(part, list | tuple) and not any(
+        isinstance(leaf, Tensor | Variable | np.ndarray) for leaf in flatten(part)
+    )
+
+
+def _shapes_of(value: Any) -> Any:
+    """Return the shapes of tensors in a structure; those of samples at hand begin with None."""
+    return map_structure(_shape_of, value)
+
+
+def _shape_of(leaf: Any) -> Any:
+    if isinstance(leaf, SymbolicTensor):
+        return leaf.shape
+    return (None, *leaf.shape[1:]) if hasattr(leaf, "shape") else None
+
+
+def _symbols_of(shapes: Any, dtype: Any) -> Any:
+    """Return symbolic tensors of these shapes."""
+    if is_shape(shapes):
+        return SymbolicTensor(tuple(shapes), dtype)
+    if isinstance(shapes, dict):
+        return {key: _symbols_of(shape, dtype) for key, shape in shapes.items()}
+    return [_symbols_of(shape, dtype) for shape in shapes]
 
 
 def _as_shape(shape: Any) -> Shape:

@@ -13,7 +13,7 @@ __all__ = ["Dense"]
 
 # Activations that the matrix product's kernel applies while the result is in registers. Not
 # sigmoid: its result must remember its logits for the loss.
-_FUSED = {activations.linear: None, activations.relu: "relu", activations.tanh: "tanh"}
+FUSED_ACTIVATIONS = {activations.linear: None, activations.relu: "relu", activations.tanh: "tanh"}
 
 
 class Dense(Layer):
@@ -57,6 +57,8 @@ class Dense(Layer):
     >>> layer.count_params()
     15
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -125,8 +127,8 @@ class Dense(Layer):
         assert self.kernel is not None
         bias = None if self.bias is None else self.bias.value
         activation = self.activation
-        if activation in _FUSED:
-            return ops.dense(inputs, self.kernel.value, bias, activation=_FUSED[activation])
+        if activation in FUSED_ACTIVATIONS:
+            return ops.dense(inputs, self.kernel.value, bias, activation=FUSED_ACTIVATIONS[activation])
         return activation(ops.dense(inputs, self.kernel.value, bias))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tapegrad.layers.base import Layer, Shape
+from tapegrad.layers.symbolic import Node, SymbolicTensor
 
 __all__ = ["Input", "InputLayer"]
 
 
 class InputLayer(Layer):
-    """Tells a Sequential the shape of its input; passes it on unchanged.
+    """Where data enter a model: their shape and dtype. It passes them on unchanged.
 
     Parameters
     ----------
@@ -19,8 +22,17 @@ class InputLayer(Layer):
         The shape of one sample; axes of unknown length are None.
     batch_size
         The number of samples, if it is fixed.
-    dtype, name
+    dtype
+        What data are converted to, ``floatx()`` by default.
+    name
         As for every layer.
+    batch_shape
+        The shape with the axis of samples, in place of `shape`.
+
+    Raises
+    ------
+    ValueError
+        If the shape is missing or is no tuple.
 
     Examples
     --------
@@ -35,15 +47,21 @@ class InputLayer(Layer):
         dtype: Any = None,
         name: str | None = None,
         *,
+        batch_shape: Sequence[int | None] | None = None,
         input_shape: Sequence[int | None] | None = None,
     ) -> None:
         chosen = shape if shape is not None else input_shape
+        if batch_shape is not None:
+            chosen, batch_size = tuple(batch_shape)[1:], batch_shape[0]
         if chosen is None:
             raise ValueError("InputLayer: shape is missing, such as shape=(784,).")
         if isinstance(chosen, int):
             raise ValueError(f"InputLayer: shape must be a tuple such as ({chosen},).")
         super().__init__(name=name, dtype=dtype, input_shape=chosen, batch_size=batch_size)
         self.built = True
+        node = Node(self, (), {})
+        node.finish(SymbolicTensor(self.batch_shape, self._dtype, self.name))
+        self._inbound_nodes.append(node)
 
     @property
     def shape(self) -> Shape:
@@ -64,14 +82,25 @@ class InputLayer(Layer):
         """Return the input's shape."""
         return input_shape
 
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer can be made again from."""
+        return {"batch_shape": list(self.batch_shape), "dtype": self.dtype, "name": self.name}
+
+    def _stem(self) -> str:
+        # The name of an input is also the key under which its data may be given.
+        return "input_layer" if type(self) is InputLayer else type(self).__name__
+
 
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: Any = None,
     name: str | None = None,
-) -> InputLayer:
-    """Return the first entry of a Sequential: the shape of its input.
+    *,
+    batch_shape: Sequence[int | None] | None = None,
+    tensor: SymbolicTensor | None = None,
+) -> SymbolicTensor:
+    """Return a symbolic tensor: where data enter a network, or the first entry of a Sequential.
 
     Parameters
     ----------
@@ -79,12 +108,20 @@ def Input(
         The shape of one sample; axes of unknown length are None.
     batch_size
         The number of samples, if it is fixed.
-    dtype, name
-        As for every layer.
+    dtype
+        What data are converted to, ``floatx()`` by default.
+    name
+        The key under which this input's data may be given.
+    batch_shape
+        The shape with the axis of samples, in place of `shape`.
+    tensor
+        A symbolic tensor, whose shape and dtype are taken.
 
     Examples
     --------
     >>> Input(shape=(784,)).shape
     (None, 784)
     """
-    return InputLayer(shape, batch_size, dtype, name)
+    if tensor is not None:
+        batch_shape, dtype = tensor.shape, dtype or np.dtype(tensor.dtype)
+    return InputLayer(shape, batch_size, dtype, name, batch_shape=batch_shape).output

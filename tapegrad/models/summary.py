@@ -1,43 +1,113 @@
-"""A model's layers as a table."""
+"""A model's layers as a table: output shapes, parameters, operations, memory."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tapegrad._core.nest import flatten
+from tapegrad.layers import InputLayer, Layer
+from tapegrad.layers.symbolic import Node, SymbolicTensor
+from tapegrad.models.operation_count import operations_of_call
 
 if TYPE_CHECKING:
     from tapegrad.models.model import Model
 
-__all__ = ["summary_text"]
+__all__ = ["summary_html", "summary_text"]
 
 
-def summary_text(model: Model) -> str:
-    """Return the table of layers, output shapes and parameters, with their totals."""
-    shapes: dict[int, str] = getattr(model, "_output_shapes", dict)()
-    rows = [("Layer (type)", "Output shape", "Parameters")]
-    for layer in model.layers:
-        size = f"{layer.count_params():,}" if layer.built else "not built"
-        shape = shapes.get(id(layer), "?")
-        rows.append((f"{layer.name} ({type(layer).__name__})", shape, size))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    line = "-" * (sum(widths) + 4)
-    lines = [f'Model: "{model.name}"', line]
-    for index, (first, second, third) in enumerate(rows):
-        lines.append(f"{first:<{widths[0]}}  {second:<{widths[1]}}  {third:>{widths[2]}}".rstrip())
-        if index == 0:
-            lines.append(line)
-    lines.append(line)
+@dataclass
+class _Row:
+    """What the table says of one layer."""
+
+    layer: Layer
+    depth: int
+    shape: str
+    parameters: int | None
+    operations: int | None
+    elements: int
+    connected: list[str]
+
+
+# ---- what is told --------------------------------------------------------------------
+
+
+def _rows(model: Model, expand_nested: bool, depth: int = 0) -> Iterator[_Row]:
+    nodes = _nodes_of(model)
+    for layer in model.layers if nodes is None else _in_order(model, nodes):
+        own = [node for node in nodes or () if node.layer is layer]
+        yield _row(layer, own, depth)
+        if expand_nested and hasattr(layer, "summary"):
+            yield from _rows(layer, True, depth + 1)  # type: ignore[arg-type]
+
+
+def _nodes_of(model: Model) -> list[Node] | None:
+    """Return the calls that a model consists of, or None if only running it tells."""
+    try:
+        graph = model._the_graph("summary")
+    except AttributeError:
+        return None
+    starts = [symbol.node for symbol in graph.flat_inputs if symbol.node is not None]
+    return [*starts, *graph.nodes]
+
+
+def _in_order(model: Model, nodes: list[Node]) -> list[Layer]:
+    graph = model._the_graph("summary")
+    inputs = [layer for layer in graph.operations if isinstance(layer, InputLayer)]
+    if len(inputs) == 1 and len({id(node.layer) for node in nodes}) == len(model.layers) + 1:
+        return list(model.layers)  # a plain stack: where it begins shows in the shapes
+    return graph.operations
+
+
+def _row(layer: Layer, nodes: list[Node], depth: int) -> _Row:
+    parameters = layer.count_params() if layer.built else None
+    if not nodes:
+        return _Row(layer, depth, "?", parameters, None, 0, [])
+    outputs = flatten(nodes[0].outputs)
+    shape = ", ".join(str(leaf.shape) for leaf in outputs)
+    calls = [operations_of_call(node) for node in nodes]
+    elements = sum(_elements(leaf) for node in nodes for leaf in flatten(node.outputs))
+    connected = [
+        symbol.node.layer.name
+        for node in nodes
+        for symbol in node.inputs
+        if symbol.node is not None
+    ]
+    known = [count for count in calls if count is not None]
+    operations = sum(known) if len(known) == len(calls) else None
+    return _Row(layer, depth, shape, parameters, operations, elements, connected)
+
+
+def _elements(symbol: SymbolicTensor) -> int:
+    """Return the number of elements that one sample of a tensor has; unknown axes count as one."""
+    size = 1
+    for length in symbol.shape[1:]:
+        size *= length or 1
+    return size
+
+
+def _totals(model: Model, rows: list[_Row]) -> list[tuple[str, str]]:
     weights = model.weights
-    trainable = [variable for variable in weights if variable.trainable]
-    fixed = [variable for variable in weights if not variable.trainable]
-    for label, group in (
-        ("Parameters", weights),
-        ("Trainable", trainable),
-        ("Not trainable", fixed),
-    ):
+    groups = {
+        "Parameters": weights,
+        "Trainable": [variable for variable in weights if variable.trainable],
+        "Not trainable": [variable for variable in weights if not variable.trainable],
+    }
+    totals = []
+    for label, group in groups.items():
         count = sum(variable.size for variable in group)
         memory = sum(variable.size * variable.dtype.itemsize for variable in group)
-        lines.append(f"{label}: {count:,} ({_bytes(memory)})")
-    return "\n".join(lines)
+        totals.append((label, f"{count:,} ({_bytes(memory)})"))
+    top = [row for row in rows if row.depth == 0]
+    if top and all(row.operations is not None for row in top):
+        count = sum(row.operations or 0 for row in top)
+        totals.append(("Operations", f"{count:,} a sample, forward"))
+    elements = sum(row.elements for row in top)
+    if elements:
+        totals.append(("Activations", f"{_bytes(elements * model._dtype.itemsize)} a sample"))
+    return totals
 
 
 def _bytes(count: float) -> str:
@@ -46,3 +116,106 @@ def _bytes(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.2f} {unit}"
         count /= 1024
     return f"{count:.2f} GiB"
+
+
+def _table(
+    model: Model, expand_nested: bool, show_trainable: bool
+) -> tuple[list[list[str]], list[_Row]]:
+    """Return the head and the rows of the table as texts, and what they were made from."""
+    rows = list(_rows(model, expand_nested))
+    branches = any(isinstance(row.layer, InputLayer) for row in rows)
+    head = ["Layer (type)", "Output shape", "Parameters", "Operations"]
+    head += ["Connected to"] if branches else []
+    head += ["Trainable"] if show_trainable else []
+    table = [head]
+    for row in rows:
+        layer = row.layer
+        cells = [
+            f"{'  ' * row.depth}{layer.name} ({type(layer).__name__})",
+            row.shape,
+            "not built" if row.parameters is None else f"{row.parameters:,}",
+            "?" if row.operations is None else f"{row.operations:,}",
+        ]
+        if branches:
+            cells.append(", ".join(row.connected))
+        if show_trainable:
+            cells.append("yes" if layer.trainable and layer.trainable_weights else "no")
+        table.append(cells)
+    return table, rows
+
+
+# ---- how it is told ------------------------------------------------------------------
+
+
+def summary_text(
+    model: Model,
+    line_length: int | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+) -> str:
+    """Return the table of layers as text, with totals below it.
+
+    Parameters
+    ----------
+    model
+        Any model; what is not known before it is built shows as ``?``.
+    line_length
+        Lines are cut to this many characters.
+    expand_nested
+        Whether the layers of inner models are listed.
+    show_trainable
+        Whether a column tells which layers are trained.
+    """
+    table, rows = _table(model, expand_nested, show_trainable)
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    line = "-" * (sum(widths) + 2 * len(widths) - 2)
+    lines = [f'Model: "{model.name}"', line]
+    for index, cells in enumerate(table):
+        padded = [
+            f"{cell:>{width}}" if head in ("Parameters", "Operations") else f"{cell:<{width}}"
+            for head, cell, width in zip(table[0], cells, widths)
+        ]
+        lines.append("  ".join(padded).rstrip())
+        if index == 0:
+            lines.append(line)
+    lines.append(line)
+    lines.extend(f"{label}: {value}" for label, value in _totals(model, rows))
+    if line_length is not None:
+        lines = [text[:line_length] for text in lines]
+    return "\n".join(lines)
+
+
+def summary_html(model: Model, **options: Any) -> bool:
+    """Show the table in a notebook; return False, with nothing shown, anywhere else."""
+    try:
+        from IPython import get_ipython
+        from IPython.display import HTML, display
+    except ImportError:
+        return False
+    shell = get_ipython()
+    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+        return False
+    display(HTML(table_html(model, **options)))
+    return True
+
+
+def table_html(model: Model, expand_nested: bool = False, show_trainable: bool = False) -> str:
+    """Return the table of layers, with totals below it, as HTML."""
+    table, rows = _table(model, expand_nested, show_trainable)
+    right = {"Parameters", "Operations"}
+    parts = [f"<b>Model: {html.escape(model.name)}</b>", "<table><thead><tr>"]
+    parts += [f"<th>{html.escape(head)}</th>" for head in table[0]]
+    parts.append("</tr></thead><tbody>")
+    for cells in table[1:]:
+        parts.append("<tr>")
+        for head, cell in zip(table[0], cells):
+            align = "right" if head in right else "left"
+            shown = html.escape(cell).replace("  ", "&emsp;")
+            parts.append(f'<td style="text-align: {align}">{shown}</td>')
+        parts.append("</tr>")
+    parts.append("</tbody></table>")
+    parts += [
+        f"<div>{html.escape(label)}: {html.escape(value)}</div>"
+        for label, value in _totals(model, rows)
+    ]
+    return "".join(parts)

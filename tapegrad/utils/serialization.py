@@ -206,9 +206,9 @@ def _array_as_data(array: np.ndarray) -> dict[str, Any]:
 def _module_of(kind: Any) -> str | None:
     """Return the table in which a class or function stands under its own name, or None."""
     for name in MODULES:
-        if (
-            kind.__module__ == name or kind.__module__.startswith(name + ".")
-        ) and getattr(importlib.import_module(name), kind.__name__, None) is kind:
+        if (kind.__module__ == name or kind.__module__.startswith(name + ".")) and getattr(
+            importlib.import_module(name), kind.__name__, None
+        ) is kind:
             return name
     return None
 

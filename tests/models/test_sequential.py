@@ -105,8 +105,8 @@ def test_summary(capsys):
     model.summary()
     text = capsys.readouterr().out
     assert [line.split() for line in text.splitlines() if "Dense" in line] == [
-        ["first", "(Dense)", "(None,", "5)", "25"],
-        ["b", "(Dense)", "(None,", "2)", "12"],
+        ["first", "(Dense)", "(None,", "5)", "25", "45"],
+        ["b", "(Dense)", "(None,", "2)", "12", "22"],
     ]
     assert "Parameters: 37 (148 B)" in text
     assert "Trainable: 25 (100 B)" in text
