@@ -128,7 +128,8 @@ class Dense(Layer):
         bias = None if self.bias is None else self.bias.value
         activation = self.activation
         if activation in FUSED_ACTIVATIONS:
-            return ops.dense(inputs, self.kernel.value, bias, activation=FUSED_ACTIVATIONS[activation])
+            fused = FUSED_ACTIVATIONS[activation]
+            return ops.dense(inputs, self.kernel.value, bias, activation=fused)
         return activation(ops.dense(inputs, self.kernel.value, bias))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

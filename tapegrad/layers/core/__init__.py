@@ -1,0 +1,6 @@
+"""Layers of general use: products of one's choice, functions, and nothing at all."""
+
+from tapegrad.layers.core.einsum_dense import EinsumDense
+from tapegrad.layers.core.lambda_layer import Identity, Lambda
+
+__all__ = ["EinsumDense", "Identity", "Lambda"]
