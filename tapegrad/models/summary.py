@@ -54,11 +54,9 @@ def _nodes_of(model: Model) -> list[Node] | None:
 
 
 def _in_order(model: Model, nodes: list[Node]) -> list[Layer]:
-    graph = model._the_graph("summary")
-    inputs = [layer for layer in graph.operations if isinstance(layer, InputLayer)]
-    if len(inputs) == 1 and len({id(node.layer) for node in nodes}) == len(model.layers) + 1:
-        return list(model.layers)  # a plain stack: where it begins shows in the shapes
-    return graph.operations
+    if not any(isinstance(layer, InputLayer) for layer in model.layers):
+        return list(model.layers)  # a plain stack
+    return model._the_graph("summary").operations
 
 
 def _row(layer: Layer, nodes: list[Node], depth: int) -> _Row:
