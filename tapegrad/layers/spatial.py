@@ -42,7 +42,7 @@ class SpatialLayer(Layer):
 
     def call(self, inputs: Any) -> Tensor:
         """Return the output for `inputs`, in the layer's data format."""
-        self._check_input(inputs.shape)
+        self._check_input(inputs._data.shape)
         if self.data_format == "channels_last":
             return self._compute(inputs)
         return ops.moveaxis(self._compute(ops.moveaxis(inputs, 1, -1)), -1, 1)

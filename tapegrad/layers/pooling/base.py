@@ -111,7 +111,7 @@ class GlobalPoolingLayer(SpatialLayer):
 
     def call(self, inputs: Any) -> Tensor:
         """Return one number for each sample and channel."""
-        self._check_input(inputs.shape)
+        self._check_input(inputs._data.shape)
         return self._reduce(inputs, axis=self._spatial_axes, keepdims=self.keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

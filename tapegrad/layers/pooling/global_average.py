@@ -15,7 +15,7 @@ class GlobalAveragePooling1D(GlobalPoolingLayer):
     """The mean of each channel over the sequence.
 
     Steps that a mask excludes are not counted; the mask ends here. Where it excludes every step,
-    the mean of nothing is NaN, as in Keras.
+    the mean of nothing is NaN, as in Keras, and NumPy warns of it.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ class GlobalAveragePooling1D(GlobalPoolingLayer):
         """
         if mask is None:
             return super().call(inputs)
-        self._check_input(inputs.shape)
+        self._check_input(inputs._data.shape)
         (axis,) = self._spatial_axes
-        counted = ops.expand_dims(mask, 3 - axis)
+        counted = ops.astype(ops.expand_dims(mask, 3 - axis), bool)
         total = ops.sum(ops.where(counted, inputs, 0.0), axis=axis, keepdims=self.keepdims)
         weights = ops.astype(counted, inputs.dtype)
         return total / ops.sum(weights, axis=axis, keepdims=self.keepdims)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
+from tapegrad.layers.reshaping.interpolation import KERNELS, interpolate
 from tapegrad.layers.spatial import SpatialLayer, is_whole, over_planes, whole_numbers
 from tapegrad.utils.lookup import look_up
 
@@ -69,7 +70,10 @@ class UpSampling2D(_UpSampling):
         ``"channels_last"`` (the default): inputs (samples, height, width, channels); or
         ``"channels_first"``: (samples, channels, height, width).
     interpolation
-        ``"nearest"`` repeats pixels, ``"bilinear"`` interpolates between their centers.
+        ``"nearest"`` repeats pixels; ``"bilinear"``, ``"bicubic"``, ``"lanczos3"`` and
+        ``"lanczos5"`` interpolate between their centers, from 2, 4, 6 and 10 pixels along each
+        axis. (Bicubic is Keys's kernel with a = -1/2, as in TensorFlow and JAX; PyTorch's has
+        a = -3/4.)
     **kwargs
         ``name``, ``dtype`` and ``input_shape``, as for every layer.
 
@@ -98,10 +102,12 @@ class UpSampling2D(_UpSampling):
     ) -> None:
         super().__init__(data_format, **kwargs)
         self.size = whole_numbers("UpSampling2D", "size", size, 2)
-        known = {"nearest": "nearest", "bilinear": "bilinear"}
+        known = {name: name for name in ("nearest", "bilinear", *KERNELS)}
         self.interpolation = look_up(interpolation, known, "interpolation of UpSampling2D")
 
     def _compute(self, inputs: Any) -> Tensor:
+        if self.interpolation in KERNELS:
+            return interpolate(inputs, self.size, self.interpolation)
         return ops.upsample2d(inputs, self.size, self.interpolation)
 
 
