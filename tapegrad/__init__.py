@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         plot,
         random,
         regularizers,
+        saving,
         test_util,
         transforms,
         utils,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from tapegrad.layers import Input
     from tapegrad.models import Model, Sequential
     from tapegrad.random import set_seed
+    from tapegrad.saving import load_model
     from tapegrad.transforms import (
         elementwise_grad,
         grad,
@@ -80,6 +82,7 @@ _MODULES = (
     "plot",
     "random",
     "regularizers",
+    "saving",
     "test_util",
     "transforms",
     "utils",
@@ -95,6 +98,7 @@ _NAMES = {
     "hessian": "transforms",
     "hessian_vector_product": "transforms",
     "hvp": "transforms",
+    "load_model": "saving",
     "jacobian": "transforms",
     "make_hvp": "transforms",
     "make_jvp": "transforms",
@@ -129,6 +133,7 @@ __all__ = [
     "initializers",
     "jacobian",
     "layers",
+    "load_model",
     "losses",
     "make_hvp",
     "make_jvp",
@@ -143,6 +148,7 @@ __all__ = [
     "primitive",
     "random",
     "regularizers",
+    "saving",
     "set_floatx",
     "set_num_threads",
     "set_seed",

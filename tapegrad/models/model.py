@@ -15,7 +15,6 @@ from tapegrad.layers.weights import structure
 from tapegrad.models.graph import Graph, named_children
 from tapegrad.models.graph_config import graph_from_config, graph_to_config
 from tapegrad.models.summary import summary_html, summary_text
-from tapegrad.models.weights_file import read_weights, write_weights
 from tapegrad.training.trainer import Trainer
 from tapegrad.utils.lookup import snake_case, suggestion
 
@@ -69,7 +68,7 @@ class Model(Trainer, Layer):
 
     _graph: Graph | None = None
     _seen_inputs: Any = None
-    """What the model was first called on, as symbolic tensors; saved with models that are no graph."""
+    """What a model that is no graph was first called on, as symbolic tensors: saved with it."""
 
     def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:
         if (inputs is None) != (outputs is None):
@@ -305,59 +304,33 @@ class Model(Trainer, Layer):
 
     # ---- files -----------------------------------------------------------------------
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the whole model to a file; see `tapegrad.saving.save_model`."""
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+    ) -> None:
+        """Write the whole model to a ``.tapegrad`` file; see `tapegrad.saving.save_model`."""
         from tapegrad.saving import save_model
 
-        save_model(self, filepath, overwrite=overwrite)
+        save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write all weights to a safetensors file.
+        """Write all weights to a file; see `tapegrad.saving.save_weights`."""
+        from tapegrad.saving import save_weights
 
-        The file appears under its name when it is complete; one that was there before is
-        replaced in one step.
+        save_weights(self, filepath, overwrite)
 
-        Parameters
-        ----------
-        filepath
-            Its name, such as ``"model.safetensors"``.
-        overwrite
-            Whether an existing file may be replaced.
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+    ) -> None:
+        """Read all weights from a file; see `tapegrad.saving.load_weights`."""
+        from tapegrad.saving import load_weights
 
-        Raises
-        ------
-        ValueError
-            If the model is not built, or the name asks for another format.
-        FileExistsError
-            If the file exists and must not be replaced.
-        """
-        if not self.built:
-            raise ValueError(f"{self.name} is not built yet, so there are no weights to save.")
-        if not overwrite and os.path.exists(filepath):
-            raise FileExistsError(f"{os.fspath(filepath)} exists already.")
-        write_weights(filepath, self.named_weights())
-
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read all weights from a file that `save_weights` wrote.
-
-        Parameters
-        ----------
-        filepath
-            The file.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is none.
-        ValueError
-            If the file is damaged or belongs to another model; this model is then as before.
-        """
-        if not self.built:
-            raise ValueError(
-                f"{self.name} is not built yet: call it on data, or build(input_shape), before "
-                "load_weights."
-            )
-        read_weights(filepath, self.named_weights())
+        load_weights(self, filepath, skip_mismatch, by_name)
 
     def to_json(self, **options: Any) -> str:
         """Return the architecture as JSON; see `tapegrad.models.model_from_json`.

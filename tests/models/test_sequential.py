@@ -195,7 +195,7 @@ class TestWeightFiles:
         with pytest.raises(FileNotFoundError, match="There is no file"):
             model.load_weights(tmp_path / "nothing.safetensors")
         with pytest.raises(ValueError, match="safetensors"):
-            model.save_weights(tmp_path / "model.weights.h5")
+            model.save_weights(tmp_path / "model.npz")
         with pytest.raises(ValueError, match="not built yet"):
             network().load_weights(tmp_path / "weights.safetensors")
 
