@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from tapegrad import constraints, initializers, ops, regularizers
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
@@ -80,7 +82,7 @@ class Embedding(Layer):
             )
         super().__init__(**kwargs)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if isinstance(value, bool) or int(value) != value or value <= 0:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
                 raise ValueError(
                     f"Embedding: {name} must be a positive whole number, but is {value!r}."
                 )

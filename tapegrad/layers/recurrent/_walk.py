@@ -7,9 +7,9 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.nest import flatten, pack_like
-from tapegrad._core.tensor import Tensor
+from tapegrad._core.tensor import Tensor, tensor
 
-__all__ = ["along_time", "walk", "zero_masked_steps"]
+__all__ = ["along_time", "as_mask", "walk", "zero_masked_steps"]
 
 Step = Callable[[Any, list[Any]], tuple[Any, list[Any]]]
 
@@ -57,6 +57,38 @@ def walk(
         output, states = new_output, new_states
         outputs.append(output)
     return outputs, states
+
+
+def as_mask(owner: str, mask: Any, shape: tuple[int, ...], exact: bool = True) -> Tensor | None:
+    """Return a mask as a tensor of booleans.
+
+    Parameters
+    ----------
+    owner
+        The layer's name, for errors.
+    mask
+        Numbers or booleans, or several such masks, of which the first counts; or None.
+    shape
+        The samples and the time of the input.
+    exact
+        Whether the mask may have no further axes.
+
+    Raises
+    ------
+    ValueError
+        If the mask's shape is another one.
+    """
+    leaf = flatten(mask)[0]
+    if leaf is None:
+        return None
+    whole = tensor(mask) if isinstance(leaf, bool | int | float) else leaf
+    found = whole if type(whole) is Tensor else tensor(whole)
+    if (found.shape if exact else found.shape[:2]) != shape:
+        raise ValueError(
+            f"Layer {owner}: the mask has shape {found.shape}, but must "
+            f"{'have' if exact else 'begin with'} {shape}, the samples and the time of the input."
+        )
+    return found if found.dtype.kind == "b" else found.astype(bool)
 
 
 def along_time(x: Any, steps: int) -> list[Tensor]:

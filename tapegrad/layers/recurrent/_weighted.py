@@ -67,7 +67,7 @@ class WeightedCell(DropoutRNNCell, Layer):
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
-        if isinstance(units, bool) or int(units) != units or units <= 0:
+        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units <= 0:
             raise ValueError(f"{owner}: units must be a positive whole number, but is {units!r}.")
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
             if not 0 <= rate <= 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.nest import flatten, map_structure
-from tapegrad._core.tensor import Tensor, tensor
+from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad.layers.base import Layer, Shape
 from tapegrad.layers.recurrent._dropout import DropoutRNNCell
@@ -18,7 +18,7 @@ from tapegrad.layers.recurrent._states import (
     output_size,
     state_sizes,
 )
-from tapegrad.layers.recurrent._walk import walk, zero_masked_steps
+from tapegrad.layers.recurrent._walk import as_mask, walk, zero_masked_steps
 from tapegrad.layers.recurrent.stacked import StackedRNNCells
 
 __all__ = ["RNN"]
@@ -263,7 +263,7 @@ class RNN(Layer):
             followed by the states.
         """
         self._check_sequences(sequences.shape)
-        mask = self._as_mask(mask, sequences.shape[:2])
+        mask = as_mask(self.name, mask, sequences.shape[:2])
         states = self._first_states(sequences.shape[0], initial_state)
         try:
             output, states = self._run(sequences, states, mask, training)
@@ -274,19 +274,6 @@ class RNN(Layer):
         if output.dtype != self._dtype and output.dtype.kind == "f":
             output = output.astype(self._dtype)
         return (output, *states) if self.return_state else output
-
-    def _as_mask(self, mask: Any, shape: tuple[int, ...]) -> Tensor | None:
-        found = flatten(mask)[0]
-        if found is None:
-            return None
-        if type(found) is not Tensor:
-            found = tensor(found)
-        if found.shape != shape:
-            raise ValueError(
-                f"Layer {self.name}: the mask has shape {found.shape}, expected {shape}, which is "
-                "(samples, time)."
-            )
-        return found if found.dtype.kind == "b" else found.astype(bool)
 
     def _run(
         self, sequences: Any, states: list[Any] | None, mask: Any, training: bool

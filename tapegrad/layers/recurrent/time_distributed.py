@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tapegrad import ops
-from tapegrad._core.nest import flatten, map_structure
-from tapegrad._core.tensor import Tensor, tensor
+from tapegrad._core.nest import map_structure
+from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, Shape
-from tapegrad.layers.recurrent._walk import along_time
+from tapegrad.layers.recurrent._walk import along_time, as_mask
 
 __all__ = ["TimeDistributed"]
 
@@ -77,7 +77,9 @@ class TimeDistributed(Layer):
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Return the outputs of all steps, shape (samples, time, …)."""
         self._step_shape(inputs.shape)
-        mask = self._as_mask(mask, inputs.shape[:2]) if self.layer._takes_mask else None
+        mask = as_mask(self.name, mask, inputs.shape[:2], exact=False)
+        if not self.layer._takes_mask:
+            mask = None
         if _treats_samples_alone(self.layer, training):
             return self._at_once(inputs, training, mask)
         steps = inputs.shape[1]
@@ -101,19 +103,6 @@ class TimeDistributed(Layer):
     def _apply(self, step: Any, training: bool, mask: Any) -> Any:
         given = {} if mask is None else {"mask": mask}
         return self.layer(step, training=training, **given)
-
-    def _as_mask(self, mask: Any, shape: tuple[int, ...]) -> Any:
-        found = flatten(mask)[0]
-        if found is None:
-            return None
-        if type(found) is not Tensor:
-            found = tensor(found)
-        if found.shape[:2] != shape:
-            raise ValueError(
-                f"Layer {self.name}: the mask has shape {found.shape}, but must begin with "
-                f"{shape}, the samples and the time of the input."
-            )
-        return found
 
 
 def _treats_samples_alone(layer: Layer, training: bool) -> bool:
