@@ -2,132 +2,51 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tapegrad import losses, metrics, optimizers
 from tapegrad._core.tape import Tape
 from tapegrad._core.tensor import Tensor
-from tapegrad.layers.weights import structure
-from tapegrad.training.compiled import CompiledMetrics
-from tapegrad.training.data import unpack
+from tapegrad.training.arrays import is_structure
+from tapegrad.training.compiling import Compiling
+from tapegrad.training.iterables import unpack
+from tapegrad.training.outputs import flat_outputs, is_container
+from tapegrad.training.sources import Batch
 
 if TYPE_CHECKING:
     from tapegrad.callbacks import History
-    from tapegrad.models.model import Model
 
 __all__ = ["Steps"]
 
 
-class Steps:
-    """Compiles a model and runs single steps of it.
+class Steps(Compiling):
+    """Runs single steps of a model.
 
     What happens in a step can be changed by overwriting `train_step`, `test_step`,
-    `predict_step` or `compute_loss`, as in Keras.
+    `predict_step`, `compute_loss` or `compute_metrics`, as in Keras.
     """
 
     stop_training = False
     """Set to True, by a callback, to end training."""
+    stop_evaluating = False
+    """Set to True, by a callback, to end the evaluation in progress."""
+    stop_predicting = False
+    """Set to True, by a callback, to end the prediction in progress."""
 
-    optimizer: optimizers.Optimizer | None = None
     history: History | None = None
-    _compiled = False
-    _training_lists: _TrainingLists | None = None
+    _loss_takes_training = True
 
-    # ---- compile ---------------------------------------------------------------------
-
-    def compile(
-        self,
-        optimizer: Any = None,
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        jit_compile: bool | str = "auto",
-    ) -> None:
-        """Say how the model is trained and what is measured.
-
-        Parameters
-        ----------
-        optimizer
-            A name such as ``"adam"``, or an Optimizer.
-        loss
-            A name such as ``"mse"``, a Loss, or a function of labels and predictions.
-        loss_weights
-            A factor on the loss.
-        metrics, weighted_metrics
-            Names, Metrics or functions, computed without and with sample weights.
-            ``"accuracy"`` becomes the kind that fits labels and outputs.
-        run_eagerly
-            Accepted: every step runs operation by operation.
-        jit_compile
-            ``"auto"`` or False; steps are not compiled as a whole in this version.
-
-        Raises
-        ------
-        ValueError
-            If a name is unknown; the nearest one is suggested.
-
-        Examples
-        --------
-        >>> import tapegrad as tg
-        >>> model = tg.Sequential([tg.layers.Dense(1)])
-        >>> model.compile("adam", "mse", metrics=["mae"])
-        """
-        if jit_compile not in ("auto", False, None):
-            raise ValueError(
-                f"jit_compile={jit_compile!r}: compiling whole steps is not part of this version; "
-                'use "auto".'
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "compute_loss" in cls.__dict__:
+            parameters = inspect.signature(cls.compute_loss).parameters
+            cls._loss_takes_training = "training" in parameters or any(
+                parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
             )
-        self.optimizer = None if optimizer is None else optimizers.get(optimizer)
-        self.loss = loss
-        self._loss = losses.get(loss)
-        self._loss_weight = _single_weight(loss_weights)
-        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
-        self._loss_tracker = _LossTracker()
-        self._compiled = True
-        self._training_lists = None
 
-    def _require_compiled(self, method: str, *, optimizer: bool = False) -> None:
-        if not self._compiled:
-            raise RuntimeError(f"{method}: call compile(optimizer, loss) first.")
-        if optimizer and self.optimizer is None:
-            raise RuntimeError(f"{method}: compile was given no optimizer.")
-
-    # ---- metrics ---------------------------------------------------------------------
-
-    @property
-    def metrics(self) -> list[metrics.Metric]:
-        """The loss's mean and the compiled metrics (those made so far)."""
-        if not self._compiled:
-            return []
-        return [self._loss_tracker, *self._compiled_metrics.metrics]
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
-
-    def reset_metrics(self) -> None:
-        """Forget all batches in all metrics."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Return the values so far, ``"loss"`` first, as Python numbers."""
-        return {"loss": self._loss_tracker.value()} | self._compiled_metrics.results()
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Add a batch to the metrics and return the values so far."""
-        if y is not None:
-            self._compiled_metrics.update(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    # ---- steps -----------------------------------------------------------------------
+    # ---- what subclasses overwrite -----------------------------------------------------
 
     def compute_loss(
         self,
@@ -152,10 +71,8 @@ class Steps:
             If there is neither a loss nor a penalty.
         """
         total: Any = None
-        if self._loss is not None and y is not None:
-            total = self._loss(y, y_pred, sample_weight)
-            if self._loss_weight is not None:
-                total = total * self._loss_weight
+        if self._compiled_loss is not None and y is not None:
+            total = self._compiled_loss(y, y_pred, sample_weight)
         lists = self._lists()
         for variable, regularizer in lists.penalties:
             penalty = regularizer(variable)
@@ -164,9 +81,21 @@ class Steps:
             for penalty in layer._call_losses:
                 total = penalty if total is None else total + penalty
         if total is None:
-            missing = "targets y" if self._loss is not None else "a loss"
-            raise ValueError(f"There is nothing to minimize: {missing} must be given.")
+            if self._compiled_loss is not None:
+                raise ValueError("There is nothing to minimize: targets y must be given.")
+            raise ValueError(
+                "There is nothing to minimize: compile was given no loss"
+                + (", and y is of no use without one." if y is not None else ".")
+            )
         return total
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Add a batch to the metrics and return the values so far."""
+        if y is not None:
+            self._compiled_metrics.update(y, y_pred, sample_weight)
+        return self.get_metrics_result()
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step on a batch and return the values so far.
@@ -174,17 +103,19 @@ class Steps:
         Parameters
         ----------
         data
-            ``(x, y)`` or ``(x, y, sample_weight)``.
+            ``(x, y)`` or ``(x, y, sample_weight)``; `x` alone where there is nothing else.
         """
         x, y, sample_weight = unpack(data)
         model: Any = self
+        optimizer = self.optimizer
+        assert optimizer is not None
         with Tape() as tape:
             y_pred = model(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, sample_weight, True)
-        lists = self._lists()
-        gradients = tape.gradient(loss, lists.trainable)
-        assert self.optimizer is not None
-        self.optimizer.apply(gradients, lists.trainable)
+            loss = self._loss_of(x, y, y_pred, sample_weight, True)
+            scaled = optimizer.scale_loss(loss)
+        trainable = self._lists().trainable
+        gradients = tape.gradient(scaled, trainable)
+        optimizer.apply(gradients, trainable)
         self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -193,7 +124,7 @@ class Steps:
         x, y, sample_weight = unpack(data)
         model: Any = self
         y_pred = model(x, training=False)
-        self._track_loss(self.compute_loss(x, y, y_pred, sample_weight, False), x)
+        self._track_loss(self._loss_of(x, y, y_pred, sample_weight, False), x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:
@@ -201,99 +132,99 @@ class Steps:
         model: Any = self
         return model(unpack(data)[0], training=False)
 
+    # ---- inside ------------------------------------------------------------------------
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """Return `compute_loss`, also one written for Keras before it had ``training``."""
+        if self._loss_takes_training:
+            return self.compute_loss(x, y, y_pred, sample_weight, training=training)
+        return self.compute_loss(x, y, y_pred, sample_weight)
+
     def _track_loss(self, loss: Any, x: Any) -> None:
-        self._loss_tracker.add(float(loss), x.shape[0])
-
-    def _lists(self) -> _TrainingLists:
-        """Return what a step needs of the model's structure, found again when that changes."""
-        lists = self._training_lists
-        if lists is None or lists.version != structure.version:
-            lists = self._training_lists = _TrainingLists(self)  # type: ignore[arg-type]
-        return lists
-
-    # ---- inside ----------------------------------------------------------------------
+        samples = x.shape[0] if type(x) is Tensor else _samples(x)
+        self._loss_tracker.add(float(loss), samples)
 
     def _input_dtype(self) -> np.dtype[Any]:
         model: Any = self
         return model._dtype
 
-    def _device(self) -> str:
-        model: Any = self
-        return next((variable.device for variable in model.weights), "cpu")
-
-    def _batch(self, x: Any, y: Any, sample_weight: Any) -> Any:
+    def _batch(self, batch: Batch) -> Any:
         """Return a batch as Tensors on the model's device, in the form that steps take."""
+        x, y, sample_weight = batch
+        plain = np.ndarray
+        if self._lists().plain_cpu and type(x) is plain and type(y) is plain:
+            if sample_weight is None:
+                return Tensor(x), Tensor(y)
+            if type(sample_weight) is plain:
+                return Tensor(x), Tensor(y), Tensor(sample_weight)
         device = self._lists().device
-        parts = [None if part is None else Tensor(part) for part in (x, y, sample_weight)]
-        if device != "cpu":
-            parts = [None if part is None else part.to(device) for part in parts]
+        parts = tuple([_as_tensors(part, device) for part in batch])
         if sample_weight is not None:
-            return tuple(parts)
-        return (parts[0],) if y is None else (parts[0], parts[1])
+            return parts
+        if y is not None:
+            return parts[:2]
+        # As in Keras: `x` alone, unless that could be taken for more than inputs.
+        return parts[:1] if isinstance(x, list | tuple) else parts[0]
+
+    def _outputs_for(self, x: Any) -> Any:
+        """Return outputs for some inputs, or None if the model writes no `call`."""
+        model: Any = self
+        data = self._batch((x, None, None))
+        if type(self).predict_step is not Steps.predict_step:
+            return self.predict_step(data)
+        try:
+            return model(unpack(data)[0], training=False)
+        except NotImplementedError:
+            return None  # networks that only a train_step of its own brings together
+
+    def _build_compiled(self, batch: Batch, *, check: bool) -> None:
+        """Build the model, its losses and metrics from a batch; check its targets if wanted.
+
+        Steps written for Keras expect all of them to exist before the first step.
+        """
+        x, y, _ = batch
+        self._lists_kept = None  # Variables may have been attached since
+        loss, measured = self._compiled_loss, self._compiled_metrics
+        if loss is None and not measured.wanted:
+            return  # then the model may have no outputs to ask for
+        outputs = self._outputs_for(_first_rows(x))
+        if outputs is None or y is None:
+            return
+        if not all(type(leaf) is Tensor for leaf in flat_outputs(outputs)):
+            return
+        if loss is not None:
+            if loss.layout is None:
+                loss.build(y, outputs)
+            if check:
+                loss.check_targets(y, outputs)
+        if measured.wanted and not measured.made:
+            measured.build(y, outputs)
 
 
-class _TrainingLists:
-    """What a step needs of a model's structure, found once."""
-
-    def __init__(self, model: Model) -> None:
-        self.version = structure.version
-        self.layers = list(model._all_layers())
-        self.trainable = model.trainable_variables
-        self.penalties = [
-            (variable, variable.regularizer)
-            for variable in self.trainable
-            if variable.regularizer is not None
-        ]
-        self.device = model._device()
-
-
-class _LossTracker(metrics.Metric):
-    """The mean of the batches' losses, each weighted by its number of samples.
-
-    It counts in Python floats: they are quicker than arrays of one element.
-    """
-
-    direction = "down"
-
-    def __init__(self) -> None:
-        super().__init__("loss")
-        self.reset_state()
-
-    def add(self, loss: float, samples: int) -> None:
-        """Add a batch."""
-        self.total += loss * samples
-        self.samples += samples
-
-    def value(self) -> float:
-        """Return the mean; 0 before the first batch."""
-        return self.total / self.samples if self.samples else 0.0
-
-    def result(self) -> Tensor:
-        """Return the mean as a Tensor."""
-        return self._as_result(self.value())
-
-    def reset_state(self) -> None:
-        """Forget all batches."""
-        self.total = 0.0
-        self.samples = 0
-
-    def get_state(self) -> dict[str, np.ndarray]:
-        """Return what was counted, for saving."""
-        return {"total": np.array(self.total), "samples": np.array(self.samples)}
-
-    def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Take up what `get_state` returned."""
-        self.total, self.samples = float(state["total"]), int(state["samples"])
-
-
-def _single_weight(loss_weights: Any) -> float | None:
-    """Return the factor on the loss of a model with one output."""
-    if loss_weights is None:
+def _as_tensors(data: Any, device: str) -> Any:
+    if data is None:
         return None
-    if isinstance(loss_weights, dict):
-        loss_weights = list(loss_weights.values())
-    if isinstance(loss_weights, list | tuple):
-        if len(loss_weights) != 1:
-            raise ValueError(f"loss_weights has {len(loss_weights)} entries for one output.")
-        loss_weights = loss_weights[0]
-    return float(loss_weights)
+    if isinstance(data, dict):
+        return {key: _as_tensors(part, device) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        parts = [_as_tensors(part, device) for part in data]
+        return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
+    tensor = Tensor(data)
+    return tensor if device == "cpu" else tensor.to(device)
+
+
+def _samples(x: Any) -> int:
+    """Return the number of samples of a batch."""
+    while is_container(x):
+        x = next(iter(x.values() if isinstance(x, dict) else x))
+    return x.shape[0]
+
+
+def _first_rows(x: Any) -> Any:
+    """Return the first sample of each array."""
+    if isinstance(x, dict):
+        return {key: _first_rows(part) for key, part in x.items()}
+    if is_structure(x):
+        parts = [_first_rows(part) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return x[:1]

@@ -1,25 +1,26 @@
-"""The loops over batches and epochs: fit, evaluate, predict."""
+"""The loop over epochs: fit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tapegrad._core.state import no_record
-from tapegrad._core.tensor import Tensor
 from tapegrad.callbacks import CallbackList, EpochLine, History, ProgressBar
-from tapegrad.training.data import ArrayData, split_off_validation, unpack
+from tapegrad.training.choose import split_off_validation
+from tapegrad.training.evaluating import Evaluating
+from tapegrad.training.iterables import unpack
+from tapegrad.training.run import Run
 from tapegrad.training.steps import Steps
+from tapegrad.training.values import to_python_logs
 
 __all__ = ["Trainer"]
 
 
-class Trainer(Steps):
+class Trainer(Evaluating):
     """Trains and evaluates a model; `tapegrad.Model` is a layer with this face."""
 
-    # ---- loops -----------------------------------------------------------------------
+    _run: Run | None = None
+    """The call of `fit` in progress."""
 
     def fit(
         self,
@@ -45,12 +46,17 @@ class Trainer(Steps):
         Parameters
         ----------
         x
-            Inputs, one sample a row.
+            Inputs, one sample a row: arrays, also memory-mapped, Tensors, lists of numbers, pandas
+            DataFrames, SciPy sparse matrices (whose rows are filled up batch by batch); for
+            several inputs a list or dict of them. Or what yields batches ``(x, y)`` or
+            ``(x, y, sample_weight)``: a `tapegrad.data.Dataset`, a generator, an object with
+            ``__len__`` and ``__getitem__`` such as Keras's PyDataset, or anything that can be
+            gone through again.
         y
-            Targets, in the same order.
+            Targets, in the same order; for several outputs a list, or a dict by their names.
         batch_size
-            Samples a step, 32 by default; the last batch of an epoch may be shorter, and counts
-            in the epoch's values by its size.
+            Samples a step, 32 by default (or as many as make `steps_per_epoch` batches); the last
+            batch of an epoch may be shorter, and counts in the epoch's values by its size.
         epochs
             The number of the last epoch: passes over the data, if `initial_epoch` is 0.
         verbose
@@ -59,21 +65,22 @@ class Trainer(Steps):
             Callbacks, called in order.
         validation_split
             The fraction of samples at the end of the data, before shuffling, that are kept for
-            validation.
+            validation. For arrays.
         validation_data
-            ``(x, y)`` or ``(x, y, sample_weight)`` to validate on; goes before
-            `validation_split`.
+            ``(x, y)`` or ``(x, y, sample_weight)`` to validate on, or what yields such batches;
+            goes before `validation_split`.
         shuffle
-            Whether each epoch goes through the samples in a new order, drawn from tapegrad's
-            generator (see `tapegrad.set_seed`).
+            Whether each epoch goes through the samples of arrays, or the batches of a sequence, in
+            a new order, drawn from tapegrad's generator (see `tapegrad.set_seed`).
         class_weight
             A factor on the loss of each class's samples; classes not named have 1.
         sample_weight
-            A factor on the loss of each sample.
+            A factor on the loss of each sample; for several outputs also one array for each.
         initial_epoch
             The epoch to begin with, from 0.
         steps_per_epoch, validation_steps
-            At most so many batches an epoch, and a validation.
+            So many batches make an epoch, and a validation. The next epoch goes on where the last
+            one ended; the next validation begins anew, except with a generator.
         validation_batch_size
             By default `batch_size`.
         validation_freq
@@ -111,241 +118,96 @@ class Trainer(Steps):
             (x, y, sample_weight), validation_data = split_off_validation(
                 x, y, sample_weight, validation_split
             )
-        data = self._prepare(x, y, sample_weight, class_weight)
-        size = _checked_batch_size(batch_size)
+        data = self._prepared(
+            x,
+            y,
+            sample_weight,
+            batch_size,
+            steps_per_epoch,
+            "steps_per_epoch",
+            shuffle=bool(shuffle),
+            class_weight=class_weight,
+        )
         validation = None
-        validation_size = size
         if validation_data is not None:
-            validation = self._prepare(*unpack(validation_data))
-            validation_size = _checked_batch_size(validation_batch_size or size)
-        steps = _limited(data.steps(size), steps_per_epoch)
-        chosen = self._callback_list(callbacks, verbose, epochs, steps)
+            size = validation_batch_size or batch_size
+            validation = self._prepared(
+                *unpack(validation_data), size, validation_steps, "validation_steps"
+            )
+        chosen = self._callback_list(callbacks, verbose, epochs, data.batches)
+        run = self._run = Run(self, data, validation, chosen, epochs)
         self.stop_training = False
-        logs: dict[str, Any] = {}
-        chosen.on_train_begin()
         try:
-            for epoch in range(initial_epoch, epochs):
-                self.reset_metrics()
-                chosen.on_epoch_begin(epoch)
-                logs = self._train_epoch(data, size, shuffle, steps, chosen)
-                if validation is not None and _validates(epoch, validation_freq):
-                    limit = _limited(validation.steps(validation_size), validation_steps)
-                    values = self._evaluate(validation, validation_size, limit, chosen)
-                    logs.update({f"val_{name}": value for name, value in values.items()})
-                chosen.on_epoch_end(epoch, logs)
-                self._record().complete(logs)
-                if self.stop_training:
-                    break
-        except KeyboardInterrupt:
-            chosen.on_train_end(logs)
-            raise
-        chosen.on_train_end(logs)
+            chosen.on_train_begin()
+            try:
+                for epoch in range(run.first_epoch(initial_epoch), epochs):
+                    if self.stop_training or not self._fit_epoch(run, epoch, validation_freq):
+                        break
+                run.finished = True
+                self._finalize_optimizer()
+            except KeyboardInterrupt:
+                chosen.on_train_end(run.logs)
+                raise
+            chosen.on_train_end(run.logs)
+        finally:
+            self._run = None
         return self._record()
 
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: int | str = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Return the loss and the metrics over a data set.
+    # ---- inside ------------------------------------------------------------------------
 
-        Parameters
-        ----------
-        x, y, sample_weight
-            Inputs, targets and weights.
-        batch_size
-            Samples a batch, 32 by default; changes the time, not the result.
-        verbose
-            Anything but 0 prints a line with the values.
-        steps
-            At most so many batches.
-        callbacks
-            Called at the points of `on_test_begin` and its kin.
-        return_dict
-            Whether to return a dict by name.
+    def _fit_epoch(self, run: Run, epoch: int, validation_freq: int | Sequence[int]) -> bool:
+        """Train and validate once; return whether there are data for a further epoch."""
+        if run.saved is None:
+            self.reset_metrics()
+        run.callbacks.on_epoch_begin(epoch)
+        # After what callbacks do at the start of an epoch, which had been done before it was
+        # broken off: it is undone, and not done twice.
+        taken = run.take_up_epoch()
+        taken = self._train_epoch(run, epoch, taken)
+        if not self.stop_training:
+            run.data.explain_end(epoch, taken, run.epochs)
+        if taken == 0:
+            return False
+        logs = dict(run.logs)
+        if run.validation is not None and _validates(epoch, validation_freq):
+            values = self._evaluate(run.validation, run.callbacks)
+            logs.update({f"val_{name}": value for name, value in values.items()})
+        run.logs = logs
+        run.callbacks.on_epoch_end(epoch, logs)
+        self._record().complete(logs)
+        return not run.data.ended
 
-        Returns
-        -------
-        float, list of float, or dict
-            The loss; with metrics, ``[loss, *metrics]``.
-
-        Raises
-        ------
-        RuntimeError
-            If the model is not compiled.
-        TypeError, ValueError
-            If the data do not fit.
-        """
-        self._require_compiled("evaluate")
-        data = self._prepare(x, y, sample_weight)
-        size = _checked_batch_size(batch_size)
-        chosen = callbacks
-        if not isinstance(callbacks, CallbackList):
-            chosen = CallbackList(callbacks, model=self)
-        values = self._evaluate(data, size, _limited(data.steps(size), steps), chosen)
-        if verbose not in (0, "0"):
-            print(" - ".join(f"{name}: {_short(value)}" for name, value in values.items()))
-        return values if return_dict else _as_list(values)
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: int | str = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-    ) -> np.ndarray:
-        """Return the outputs for a data set.
-
-        Parameters
-        ----------
-        x
-            Inputs, one sample a row.
-        batch_size
-            Samples a batch, 32 by default.
-        verbose
-            Accepted for Keras's signature; nothing is printed.
-        steps
-            At most so many batches.
-        callbacks
-            Called at the points of `on_predict_begin` and its kin.
-
-        Returns
-        -------
-        numpy.ndarray
-            One output a row, in the order of `x`.
-        """
-        data = ArrayData(x, dtype=self._input_dtype())
-        size = _checked_batch_size(batch_size)
-        limit = _limited(data.steps(size), steps)
-        chosen = CallbackList(callbacks, model=self)
-        chosen.on_predict_begin()
-        outputs: np.ndarray | None = None
-        filled = 0
-        for step, batch in enumerate(data.batches(size)):
-            if step == limit:
+    def _train_epoch(self, run: Run, epoch: int, taken: int) -> int:
+        """Take the steps of an epoch; return how many it has had."""
+        begin, end = run.callbacks.on_train_batch_begin, run.callbacks.on_train_batch_end
+        train_step, as_batch = self.train_step, self._batch
+        own_step = type(self).train_step is not Steps.train_step
+        for step, batch in enumerate(run.data.epoch(taken), taken):
+            begin(step)
+            logs = train_step(as_batch(batch))
+            if own_step:
+                logs = to_python_logs(logs)
+            run.logs = logs
+            taken = step + 1
+            loss = logs.get("loss")
+            if loss != loss:
+                run.watch_loss(loss, epoch, step)
+            end(step, logs)
+            if self.stop_training:
                 break
-            chosen.on_predict_batch_begin(step)
-            with no_record():
-                output = self.predict_step(self._batch(*batch)).numpy()
-            if outputs is None:
-                rows = min(len(data), limit * size)
-                outputs = np.empty((rows, *output.shape[1:]), dtype=output.dtype)
-            outputs[filled : filled + len(output)] = output
-            filled += len(output)
-            chosen.on_predict_batch_end(step, {"outputs": output})
-        chosen.on_predict_end()
-        assert outputs is not None
-        return outputs
+        return taken
 
-    # ---- one batch -------------------------------------------------------------------
-
-    def train_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Take one step on a batch.
-
-        Returns
-        -------
-        float, list of float, or dict
-            The loss; with metrics, ``[loss, *metrics]``.
-        """
-        self._require_compiled("train_on_batch", optimizer=True)
-        data = ArrayData(x, y, sample_weight, class_weight, self._input_dtype())
-        self.reset_metrics()
-        logs = self.train_step(self._batch(data.x, data.y, data.sample_weight))
-        return logs if return_dict else _as_list(logs)
-
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
-        """Evaluate one batch.
-
-        Returns
-        -------
-        float, list of float, or dict
-            The loss; with metrics, ``[loss, *metrics]``.
-        """
-        self._require_compiled("test_on_batch")
-        data = ArrayData(x, y, sample_weight, dtype=self._input_dtype())
-        self.reset_metrics()
-        with no_record():
-            logs = self.test_step(self._batch(data.x, data.y, data.sample_weight))
-        return logs if return_dict else _as_list(logs)
-
-    def predict_on_batch(self, x: Any) -> np.ndarray:
-        """Return the outputs for one batch of inputs."""
-        data = ArrayData(x, dtype=self._input_dtype())
-        with no_record():
-            return np.array(self.predict_step(self._batch(data.x, None, None)).numpy())
-
-    # ---- inside ----------------------------------------------------------------------
+    def _finalize_optimizer(self) -> None:
+        """Let the optimizer put running means in the place of weights, if it keeps any."""
+        if self.optimizer is not None and self.optimizer.built:
+            self.optimizer.finalize_variable_values(self._lists().trainable)
 
     def _record(self) -> History:
         assert self.history is not None
         return self.history
 
-    def _prepare(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
-    ) -> ArrayData:
-        """Check data against the model, which is built by this if it was not."""
-        if x is None:
-            raise ValueError("x is missing.")
-        self._training_lists = None  # Variables may have been attached since
-        data = ArrayData(x, y, sample_weight, class_weight, self._input_dtype())
-        if self._loss is None:  # then the model may have no single output to ask for
-            return data
-        with no_record():
-            output = self.predict_step(self._batch(data.x[:1], None, None))
-        if data.y is not None and isinstance(output, Tensor):
-            self._loss.check_targets(data.y, (None, *output.shape[1:]))
-        return data
-
-    def _train_epoch(
-        self, data: ArrayData, size: int, shuffle: bool, steps: int, callbacks: CallbackList
-    ) -> dict[str, Any]:
-        logs: dict[str, Any] = {}
-        begin, end = callbacks.on_train_batch_begin, callbacks.on_train_batch_end
-        train_step, as_batch = self.train_step, self._batch
-        for step, batch in enumerate(data.batches(size, shuffle)):
-            if step == steps:
-                break
-            begin(step)
-            logs = train_step(as_batch(*batch))
-            end(step, logs)
-            if self.stop_training:
-                break
-        return dict(logs)
-
-    def _evaluate(
-        self, data: ArrayData, size: int, steps: int, callbacks: CallbackList
-    ) -> dict[str, Any]:
-        self.reset_metrics()
-        callbacks.on_test_begin()
-        logs: dict[str, Any] = {}
-        for step, batch in enumerate(data.batches(size)):
-            if step == steps:
-                break
-            callbacks.on_test_batch_begin(step)
-            with no_record():
-                logs = self.test_step(self._batch(*batch))
-            callbacks.on_test_batch_end(step, logs)
-        callbacks.on_test_end(logs)
-        return dict(logs)
-
     def _callback_list(
-        self, callbacks: Any, verbose: int | str, epochs: int, steps: int
+        self, callbacks: Any, verbose: int | str, epochs: int, steps: int | None
     ) -> CallbackList:
         if isinstance(callbacks, CallbackList):
             callbacks = callbacks.callbacks
@@ -353,8 +215,10 @@ class Trainer(Steps):
         given = list(given) if isinstance(given, list | tuple) else [given]
         self.history = next((c for c in given if isinstance(c, History)), None) or History()
         # First the record: an epoch counts even if a later callback is interrupted, and later
-        # callbacks find it there.
-        chosen = [self.history, *(c for c in given if c is not self.history)]
+        # callbacks find it there. Last those that save the state of the others.
+        others = [c for c in given if c is not self.history]
+        others.sort(key=lambda callback: getattr(callback, "saves_run", False))
+        chosen = [self.history, *others]
         if verbose == 2:
             chosen.append(EpochLine())
         elif verbose not in (0, "0"):
@@ -363,27 +227,7 @@ class Trainer(Steps):
         return CallbackList(chosen, self, params)
 
 
-def _checked_batch_size(batch_size: int | None) -> int:
-    size = 32 if batch_size is None else batch_size
-    if isinstance(size, bool) or int(size) != size or size <= 0:
-        raise ValueError(f"batch_size must be a positive whole number, but is {batch_size!r}.")
-    return int(size)
-
-
-def _limited(steps: int, limit: int | None) -> int:
-    return steps if limit is None else min(steps, int(limit))
-
-
 def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _as_list(values: dict[str, Any]) -> Any:
-    listed = list(values.values())
-    return listed[0] if len(listed) == 1 else listed

@@ -353,7 +353,7 @@ def test_a_model_of_two_networks_with_optimizers_of_their_own():
             self.first, self.second = first, second
 
         def train_step(self, data):
-            x = data[0]
+            x = data  # without targets, the inputs alone, as in Keras
             values = {}
             for name, network, optimizer in (
                 ("generator", self.generator, self.first),

@@ -1,0 +1,230 @@
+"""Passes without training: evaluate and predict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapegrad._core.nest import flatten, map_structure, pack_like
+from tapegrad._core.state import no_record
+from tapegrad._core.tensor import Tensor
+from tapegrad.callbacks import CallbackList
+from tapegrad.training.choose import choose_source
+from tapegrad.training.epochs import Epochs
+from tapegrad.training.on_batch import OnBatch
+from tapegrad.training.sources import ArraySource, Source
+from tapegrad.training.steps import Steps
+from tapegrad.training.values import as_list, to_python_logs
+
+__all__ = ["Evaluating"]
+
+
+class Evaluating(OnBatch):
+    """Evaluates and predicts over whole data sets."""
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and the metrics over a data set.
+
+        Parameters
+        ----------
+        x, y, sample_weight
+            Inputs, targets and weights; or, as `x` alone, anything that yields batches. See `fit`.
+        batch_size
+            Samples a batch, 32 by default; changes the time, not the result.
+        verbose
+            Anything but 0 prints a line with the values.
+        steps
+            At most so many batches.
+        callbacks
+            Called at the points of `on_test_begin` and its kin.
+        return_dict
+            Whether to return a dict by name.
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss; with metrics, ``[loss, *metrics]``. With several outputs their losses follow
+            the whole one, and the metrics follow in alphabetical order, as in Keras.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is not compiled.
+        TypeError, ValueError
+            If the data do not fit.
+        """
+        self._require_compiled("evaluate")
+        data = self._prepared(x, y, sample_weight, batch_size, steps, "steps")
+        chosen = callbacks
+        if not isinstance(callbacks, CallbackList):
+            chosen = CallbackList(callbacks, self, {"steps": data.batches, "verbose": verbose})
+        values = self._evaluate(data, chosen)
+        if verbose not in (0, "0"):
+            print(" - ".join(f"{name}: {_short(value)}" for name, value in values.items()))
+        return values if return_dict else as_list(values, self._listed_names())
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Return the outputs for a data set.
+
+        Parameters
+        ----------
+        x
+            Inputs, one sample a row; or anything that yields batches, of which inputs alone are
+            used. See `fit`.
+        batch_size
+            Samples a batch, 32 by default.
+        verbose
+            Accepted for Keras's signature; nothing is printed.
+        steps
+            At most so many batches.
+        callbacks
+            Called at the points of `on_predict_begin` and its kin.
+
+        Returns
+        -------
+        numpy.ndarray, or lists and dicts of them
+            In the structure of the model's outputs: one output a row, in the order of `x`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit.
+        """
+        source = choose_source(x, batch_size=batch_size, steps=steps, dtype=self._input_dtype())
+        data = Epochs(source, steps, "steps")
+        chosen = CallbackList(callbacks, self, {"steps": data.batches, "verbose": verbose})
+        self._lists_kept = None
+        self.stop_predicting = False
+        chosen.on_predict_begin()
+        collected = _Outputs(source, data.steps)
+        count = 0
+        for step, batch in enumerate(data.epoch()):
+            chosen.on_predict_batch_begin(step)
+            with no_record():
+                outputs = self.predict_step(self._batch((batch[0], None, None)))
+            outputs = map_structure(_as_array, outputs)
+            collected.add(outputs)
+            count = step + 1
+            chosen.on_predict_batch_end(step, {"outputs": outputs})
+            if self.stop_predicting:
+                break
+        if not self.stop_predicting:
+            data.explain_short(count)
+        chosen.on_predict_end()
+        return collected.joined()
+
+    # ---- inside ------------------------------------------------------------------------
+
+    def _prepared(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: int | None,
+        steps: int | None,
+        argument: str,
+        **options: Any,
+    ) -> Epochs:
+        """Check data against the model, which is built by this if it was not."""
+        source = choose_source(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            steps=steps,
+            dtype=self._input_dtype(),
+            **options,
+        )
+        data = Epochs(source, steps, argument)
+        self._build_compiled(data.sample(), check=True)
+        return data
+
+    def _evaluate(self, data: Epochs, callbacks: CallbackList) -> dict[str, Any]:
+        """Return the values over one pass, or over as many batches as an epoch is to have."""
+        self.reset_metrics()
+        self.stop_evaluating = False
+        callbacks.on_test_begin()
+        logs: dict[str, Any] = {}
+        own_step = type(self).test_step is not Steps.test_step
+        count = 0
+        data.restart()
+        for step, batch in enumerate(data.epoch()):
+            callbacks.on_test_batch_begin(step)
+            with no_record():
+                logs = self.test_step(self._batch(batch))
+            if own_step:
+                logs = to_python_logs(logs)
+            count = step + 1
+            callbacks.on_test_batch_end(step, logs)
+            if self.stop_evaluating:
+                break
+        else:
+            data.explain_short(count)
+        callbacks.on_test_end(logs)
+        return dict(logs)
+
+
+def _as_array(output: Any) -> np.ndarray:
+    return output.numpy() if isinstance(output, Tensor) else np.asarray(output)
+
+
+class _Outputs:
+    """Outputs of batches, put one below the other.
+
+    Where the number of rows is known, they are written where they will stay.
+    """
+
+    def __init__(self, source: Source, steps: int | None) -> None:
+        self._rows: int | None = None
+        if isinstance(source, ArraySource):
+            most = source.samples if steps is None else steps * source.batch_size
+            self._rows = min(source.samples, most)
+        self._filled = 0
+        self._whole: list[np.ndarray] | None = None
+        self._parts: list[list[np.ndarray]] = []
+        self._structure: Any = None
+
+    def add(self, outputs: Any) -> None:
+        """Add a batch's."""
+        leaves = flatten(outputs)
+        if self._structure is None:
+            self._structure = outputs
+            if self._rows is not None and all(leaf.ndim for leaf in leaves):
+                self._whole = [np.empty((self._rows, *a.shape[1:]), a.dtype) for a in leaves]
+        if self._whole is None:
+            self._parts.append([np.array(leaf) for leaf in leaves])
+            return
+        stop = self._filled + len(leaves[0])
+        for whole, leaf in zip(self._whole, leaves):
+            whole[self._filled : stop] = leaf
+        self._filled = stop
+
+    def joined(self) -> Any:
+        """Return all, in the structure of the outputs."""
+        if self._whole is not None:
+            whole = [array[: self._filled] for array in self._whole]
+        else:
+            whole = [np.concatenate(column) for column in zip(*self._parts)]
+        return pack_like(self._structure, whole)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
