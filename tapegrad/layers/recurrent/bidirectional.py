@@ -93,8 +93,7 @@ class Bidirectional(Layer):
         self.forward_layer = copy_of(layer, name=f"forward_{stem}")
         if backward_layer is None:
             stem = layer.name.removeprefix("backward_")
-            turned = not layer.go_backwards
-            self.backward_layer = copy_of(layer, name=f"backward_{stem}", go_backwards=turned)
+            self.backward_layer = copy_of(layer, name=f"backward_{stem}", go_backwards=True)
         else:
             self.backward_layer = backward_layer
         self._check_pair()

@@ -112,6 +112,8 @@ def test_bidirectional_refuses_what_does_not_go_together():
         layers.Bidirectional(layers.LSTM(3), backward_layer=layers.Dense(3))
     with pytest.raises(ValueError, match=r"merge_mode must be .* but is 'product'"):
         layers.Bidirectional(layers.LSTM(3), merge_mode="product")
+    with pytest.raises(ValueError, match="both layers have go_backwards=True"):
+        layers.Bidirectional(layers.LSTM(3, go_backwards=True))
     with pytest.raises(ValueError, match="both layers have go_backwards=False"):
         layers.Bidirectional(layers.LSTM(3), backward_layer=layers.LSTM(3))
     with pytest.raises(ValueError, match=r"return_sequences is True .* False"):
