@@ -12,7 +12,14 @@ from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, Shape
 from tapegrad.utils.lookup import look_up
 
-__all__ = ["SpatialLayer", "data_format_of", "padding_of", "over_planes", "whole_numbers"]
+__all__ = [
+    "SpatialLayer",
+    "data_format_of",
+    "is_whole",
+    "over_planes",
+    "padding_of",
+    "whole_numbers",
+]
 
 _AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 

@@ -121,7 +121,7 @@ SHAPES = {1: (2, 7, 3), 2: (2, 7, 6, 2), 3: (1, 5, 6, 4, 2)}
 
 
 def poolings() -> list[Case]:
-    """Pooling over sizes, strides, padding and formats; global pooling with and without axes."""
+    """Pooling over sizes, strides, padding and formats; adaptive and global pooling."""
     cases: list[Case] = []
     for kind, rank in itertools.product(("Max", "Average"), (1, 2, 3)):
         for (size, strides), padding in itertools.product(
@@ -134,6 +134,9 @@ def poolings() -> list[Case]:
         if rank > 1:
             uneven = {"pool_size": (2, 3, 1)[:rank], "strides": (1, 2, 2)[:rank]}
             cases.append((f"{kind}Pooling{rank}D", uneven, SHAPES[rank]))
+        for size, data_format in itertools.product((2, 3), ("channels_last", "channels_first")):
+            arguments = {"output_size": (size, 3, 2)[:rank], "data_format": data_format}
+            cases.append((f"Adaptive{kind}Pooling{rank}D", arguments, SHAPES[rank]))
         for keepdims, data_format in itertools.product(
             (False, True), ("channels_last", "channels_first")
         ):

@@ -103,6 +103,34 @@ def test_what_global_pooling_refuses(layer):
     assert layer.from_config(made.get_config()).keepdims
 
 
+ADAPTIVE = [
+    getattr(layers, f"Adaptive{kind}Pooling{rank}D")
+    for kind in ("Max", "Average")
+    for rank in (1, 2, 3)
+]
+
+
+@pytest.mark.parametrize("layer", ADAPTIVE, ids=lambda layer: layer.__name__)
+def test_adaptive_pooling(layer):
+    made = layer(3, name="mine")
+    unknown = (None, *(None,) * layer.rank, 4)
+    assert made.compute_output_shape(unknown) == (None, *(3,) * layer.rank, 4)
+    # Of an input of the output's size nothing is lost; a smaller one is repeated.
+    x = numbers(layer.rank, 3)
+    np.testing.assert_array_equal(made(x).numpy(), x)
+    assert made(numbers(layer.rank, 2)).shape == x.shape
+    assert made(x[:0]).shape == (0, *x.shape[1:])
+    again = layer.from_config(made.get_config())
+    np.testing.assert_array_equal(again(numbers(layer.rank)).numpy(), made(numbers(layer.rank)))
+    with pytest.raises(ValueError, match=r"mine .*spatial axes that are not empty"):
+        made(np.zeros((2, *(0,) * layer.rank, 3)))
+    with pytest.raises(ValueError, match=rf"mine .*expected {layer.rank + 2} axes"):
+        made(numbers(layer.rank + 1))
+    for value in (0, 1.5, None, (2,) * (layer.rank + 1)):
+        with pytest.raises(ValueError, match=f"{layer.__name__}: output_size must be"):
+            layer(value)
+
+
 # ---- masks -------------------------------------------------------------------------------
 
 # Computed by Keras 3 with these inputs and this mask.
