@@ -21,6 +21,9 @@ class Callback:
     `on_epoch_end` is seen by later callbacks. Setting ``self.model.stop_training = True`` ends
     training after the batch or epoch in progress.
 
+    A callback that remembers something from one epoch to the next overwrites `get_state` and
+    `set_state`, so that a run that was killed can be taken up where it was.
+
     Examples
     --------
     >>> class Printer(Callback):
@@ -40,6 +43,19 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Take note of epochs, steps and verbosity."""
         self.params = params
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the callback remembers: values fit for JSON, NumPy arrays and lists of them.
+
+        It may be asked for between any two batches.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Remember what `get_state` returned in an earlier process.
+
+        It is called after `on_train_begin`, before the first epoch or batch.
+        """
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Act before the first epoch of `fit`."""
@@ -158,8 +174,11 @@ class CallbackList:
         if not name.startswith("on_"):
             raise AttributeError(name)
         methods = self._methods(name)
+        count = 2 if "epoch" in name or "batch" in name else 1  # (number, logs) or (logs)
 
         def call_all(*args: Any) -> None:
+            if len(args) < count:  # methods of users, and lambdas, may have no default for logs
+                args = (*args, {})
             for method in methods:
                 method(*args)
 

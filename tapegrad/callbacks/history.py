@@ -39,6 +39,18 @@ class History(Callback):
         self.epoch = []
         self.history = {}
 
+    def get_state(self) -> dict[str, Any]:
+        """Return the values of the epochs so far."""
+        return {
+            "history": {name: list(values) for name, values in self.history.items()},
+            "epoch": list(self.epoch),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on after the epochs of an earlier process."""
+        self.history = {name: list(values) for name, values in state["history"].items()}
+        self.epoch = [int(epoch) for epoch in state["epoch"]]
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's values."""
         self.epoch.append(epoch)

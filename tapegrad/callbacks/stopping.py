@@ -3,83 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from tapegrad.callbacks.base import Callback, Logs
+from tapegrad.callbacks.monitor import MonitorCallback
 
-__all__ = ["EarlyStopping", "MonitorCallback", "StopAtThreshold"]
-
-
-class MonitorCallback(Callback):
-    """Base of callbacks that watch one value and need to know which way is better.
-
-    Parameters
-    ----------
-    monitor
-        The name of the value in the logs.
-    mode
-        ``"min"``, ``"max"`` or ``"auto"``: down for losses and errors, up for accuracies, asked
-        of the metric itself.
-
-    Raises
-    ------
-    ValueError
-        If `mode` is none of these.
-    """
-
-    def __init__(self, monitor: str = "val_loss", mode: str = "auto") -> None:
-        super().__init__()
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(
-                f'{type(self).__name__}: mode is "auto", "min" or "max", not {mode!r}.'
-            )
-        self.monitor = monitor
-        self.mode = mode
-        self._sign: float | None = None
-
-    def sign(self) -> float:
-        """Return 1 if more is better, -1 if less is.
-
-        Raises
-        ------
-        ValueError
-            If mode is ``"auto"`` and neither the name nor the metric tells.
-        """
-        if self._sign is None:
-            self._sign = self._find_sign()
-        return self._sign
-
-    def _find_sign(self) -> float:
-        if self.mode != "auto":
-            return 1.0 if self.mode == "max" else -1.0
-        name = self.monitor.removeprefix("val_")
-        if name == "loss":
-            return -1.0
-        for metric in getattr(self.model, "metrics", None) or []:
-            direction = getattr(metric, "direction", None)
-            if metric.name == name and direction in ("up", "down"):
-                return 1.0 if direction == "up" else -1.0
-        if name.endswith(("accuracy", "acc", "precision", "recall", "f1_score")):
-            return 1.0
-        if name.endswith(("loss", "error")) or name in ("mse", "mae", "rmse"):
-            return -1.0
-        raise ValueError(
-            f"{type(self).__name__}: whether more or less of {self.monitor!r} is better does not "
-            'show in its name; pass mode="max" or mode="min".'
-        )
-
-    def value(self, logs: Logs | None) -> float | None:
-        """Return the watched value, or None with a warning if the logs lack it."""
-        logs = logs or {}
-        if self.monitor not in logs:
-            warnings.warn(
-                f"{type(self).__name__}: {self.monitor!r} is not measured; there are "
-                f"{', '.join(map(repr, logs)) or 'no values'}.",
-                stacklevel=3,
-            )
-            return None
-        return logs[self.monitor]
+__all__ = ["EarlyStopping", "StopAtThreshold", "TerminateOnNaN"]
 
 
 class EarlyStopping(MonitorCallback):
@@ -135,8 +64,7 @@ class EarlyStopping(MonitorCallback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        super().__init__(monitor, mode)
-        self.min_delta = abs(min_delta)
+        super().__init__(monitor, mode, min_delta=min_delta)
         self.patience = patience
         self.verbose = verbose
         self.baseline = baseline
@@ -148,7 +76,7 @@ class EarlyStopping(MonitorCallback):
         """Forget an earlier run."""
         self.wait = 0
         self.stopped_epoch = 0
-        self.best: float | None = None
+        self.best = None
         self.best_epoch = 0
         self.best_weights: Any = None
 
@@ -161,11 +89,11 @@ class EarlyStopping(MonitorCallback):
             # Should nothing ever improve (the value may be NaN), these are the weights to keep.
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         self.wait += 1
-        if self._improves(current, self.best):
+        if self.improves(current, self.best):
             self.best, self.best_epoch = current, epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
-            if self.baseline is None or self._improves(current, self.baseline):
+            if self.baseline is None or self.improves(current, self.baseline):
                 self.wait = 0
             return
         if self.wait >= self.patience and epoch > 0:
@@ -178,12 +106,30 @@ class EarlyStopping(MonitorCallback):
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose > 0:
-                print(f"Restoring the weights of the best epoch: {self.best_epoch + 1}")
+                print(
+                    "Restoring model weights from the end of the best epoch: "
+                    f"{self.best_epoch + 1}."
+                )
             self.model.set_weights(self.best_weights)
 
-    def _improves(self, current: float, reference: float | None) -> bool:
-        sign = self.sign()
-        return reference is None or sign * current - self.min_delta > sign * reference
+    def get_state(self) -> dict[str, Any]:
+        """Return the best epoch so far, its weights if they are kept, and the epochs since."""
+        return {
+            **super().get_state(),
+            "best_epoch": self.best_epoch,
+            "wait": self.wait,
+            "stopped_epoch": self.stopped_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on waiting where an earlier process was."""
+        super().set_state(state)
+        self.best_epoch = int(state["best_epoch"])
+        self.wait = int(state["wait"])
+        self.stopped_epoch = int(state["stopped_epoch"])
+        weights = state["best_weights"]
+        self.best_weights = None if weights is None else list(weights)
 
 
 class StopAtThreshold(MonitorCallback):
@@ -242,3 +188,53 @@ class StopAtThreshold(MonitorCallback):
             self.model.stop_training = True
             if self.verbose > 0:
                 print(f"Epoch {epoch + 1}: {self.monitor} reached {current:g}, training ends")
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the epoch at which the threshold was reached, if it was."""
+        return {**super().get_state(), "stopped_epoch": self.stopped_epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on where an earlier process was."""
+        super().set_state(state)
+        self.stopped_epoch = state["stopped_epoch"]
+
+
+class TerminateOnNaN(Callback):
+    """Ends training when the loss of a batch is NaN or infinite, and says at which batch.
+
+    Parameters
+    ----------
+    raise_error
+        Whether to raise an error instead; `on_train_end` of callbacks is then not called.
+
+    Raises
+    ------
+    RuntimeError
+        On the way, if `raise_error` is set.
+
+    Examples
+    --------
+    >>> callback = TerminateOnNaN()
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Take note of the epoch, for the message."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Look at the loss."""
+        loss = (logs or {}).get("loss")
+        if loss is None or math.isfinite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(
+                f"TerminateOnNaN: the loss is {float(loss)} at batch {batch} of epoch "
+                f"{self._epoch + 1} (batches count from 0)."
+            )
+        print(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True

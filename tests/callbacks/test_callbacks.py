@@ -140,6 +140,26 @@ def test_only_overwritten_methods_are_called():
     assert calls == [3]
 
 
+def test_logs_are_always_given():
+    calls = []
+
+    class Strict(Callback):
+        def on_train_begin(self, logs):
+            calls.append(logs)
+
+        def on_train_batch_begin(self, batch, logs):
+            calls.append((batch, logs))
+
+        def on_epoch_end(self, epoch, logs):
+            calls.append((epoch, logs))
+
+    callbacks = CallbackList(Strict())
+    callbacks.on_train_begin()
+    callbacks.on_train_batch_begin(3)
+    callbacks.on_epoch_end(1, {"loss": 1.0})
+    assert calls == [{}, (3, {}), (1, {"loss": 1.0})]
+
+
 def test_order_of_calls_in_fit():
     calls = []
 
