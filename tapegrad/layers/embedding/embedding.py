@@ -122,10 +122,15 @@ class Embedding(Layer):
         indices = inputs if inputs._data.dtype.kind in "iu" else inputs.astype("int64")
         try:
             return ops.gather(self.embeddings.value, indices)
-        except IndexError as error:
-            raise IndexError(
-                f"Layer {self.name} (Embedding) has vectors for 0 to {self.input_dim - 1}: {error}"
-            ) from None
+        except IndexError:
+            raise self._out_of_range(indices.numpy()) from None
+
+    def _out_of_range(self, indices: np.ndarray) -> IndexError:
+        wrong = indices[(indices < 0) | (indices >= self.input_dim)]
+        return IndexError(
+            f"Layer {self.name} (Embedding): the input contains {wrong[0]}, expected whole numbers "
+            f"from 0 to {self.input_dim - 1}; input_dim must be larger than all of them."
+        )
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return where the inputs are not 0, if 0 stands for padding."""

@@ -71,10 +71,10 @@ def test_older_listings_say_the_length():
     assert "input_length" not in layer.get_config()
 
 
-@pytest.mark.parametrize(("word", "shown"), [(4, "index 4"), (-1, "index -1")])
-def test_words_outside_of_the_table(word, shown):
+@pytest.mark.parametrize("word", [4, -1])
+def test_words_outside_of_the_table(word):
     layer = layers.Embedding(4, 3, name="words")
-    with pytest.raises(IndexError, match=f"words .* vectors for 0 to 3: .*{shown}"):
+    with pytest.raises(IndexError, match=f"words .*the input contains {word}, .* from 0 to 3;"):
         layer([[1, word]])
 
 
