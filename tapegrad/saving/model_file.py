@@ -29,7 +29,7 @@ from tapegrad.saving.architecture import describe_model, make_model
 from tapegrad.saving.archive import parse_json, read_archive, write_archive
 from tapegrad.saving.assignment import Assignment
 from tapegrad.saving.compilation import compile_again, describe_compilation
-from tapegrad.saving.optimizer_state import add_optimizer_state, optimizer_state
+from tapegrad.saving.optimizer_state import add_optimizer_state, optimized_weights
 from tapegrad.saving.tensors_file import pack_tensors, unpack_tensors
 from tapegrad.utils.serialization import custom_object_scope
 
@@ -41,6 +41,7 @@ OPTIMIZER = "optimizer.safetensors"
 GENERATORS = "generators.safetensors"
 
 _FORMAT = 1
+_LISTS = ("layers", "optimized")
 
 
 def save_model(
@@ -97,12 +98,13 @@ def save_model(
             f"{model.name} is not built yet, so {name} holds no weights: call it on data first.",
             stacklevel=3,
         )
-    config = describe_model(model)
+    config = describe_model(model) | {"layers": _layer_states(model)}
     members = {WEIGHTS: _packed(model.named_weights())}
     if include_optimizer and getattr(model, "_compiled", False):
         config["compile"] = describe_compilation(model)
         if model.optimizer is not None:
-            members[OPTIMIZER] = pack_tensors(optimizer_state(model.optimizer))
+            config["optimized"] = optimized_weights(model)
+            members[OPTIMIZER] = pack_tensors(model.optimizer.get_state())
     generators = _generator_states(model)
     if generators:
         members[GENERATORS] = _packed(generators)
@@ -152,18 +154,20 @@ def load_model(
 
 def _load(name: str, compile: bool) -> Any:
     members = _members(name)
-    config = parse_json(members[CONFIG], f"{CONFIG} in {name}")
-    if not isinstance(config, dict):
-        raise ValueError(f"{CONFIG} in {name} does not describe a model.")
-    model = make_model(config, f"{CONFIG} in {name}")
+    source = f"{CONFIG} in {name}"
+    config = parse_json(members[CONFIG], source)
+    if not (isinstance(config, dict) and all(isinstance(config.get(k, []), list) for k in _LISTS)):
+        raise ValueError(f"{source} does not describe a model.")
+    model = make_model(config, source)
+    _set_layer_states(model, config.get("layers", []))
     assignment = Assignment(name)
     assignment.add_named(model.named_weights(), _unpacked(members, WEIGHTS, name))
     assignment.add_named(_generator_states(model), _unpacked(members, GENERATORS, name))
     if compile and config.get("compile") is not None:
-        compile_again(model, config["compile"], f"{CONFIG} in {name}")
+        compile_again(model, config["compile"], source)
         if OPTIMIZER in members and model.optimizer is not None:
             state = _unpacked(members, OPTIMIZER, name)
-            add_optimizer_state(model.optimizer, model.trainable_variables, state, assignment)
+            add_optimizer_state(model, config.get("optimized", []), state, assignment)
     assignment.apply()
     return model
 
@@ -205,6 +209,21 @@ def _unpacked(members: Mapping[str, bytes], member: str, name: str) -> dict[str,
     if member not in members:
         return {}
     return unpack_tensors(members[member], f"{member} in {name}")
+
+
+def _layer_states(model: Any) -> list[list[Any]]:
+    """Return the name of each layer and whether it is trained, outer ones before inner ones."""
+    return [[layer.name, layer.trainable] for layer in model._all_layers()]
+
+
+def _set_layer_states(model: Any, states: list[list[Any]]) -> None:
+    """Set names and what is trained where a class that makes its layers itself forgot them."""
+    layers = list(model._all_layers())
+    if len(states) != len(layers) or _layer_states(model) == states:
+        return
+    for layer, (name, trainable) in zip(layers, states):
+        layer.name = name
+        layer.trainable = bool(trainable)  # reaches inner layers, which come later
 
 
 def _generator_states(model: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,39 +10,41 @@ import numpy as np
 from tapegrad._core.variable import Variable
 from tapegrad.saving.assignment import Assignment
 
-__all__ = ["add_optimizer_state", "optimizer_state"]
+__all__ = ["add_optimizer_state", "optimized_weights"]
 
 
-def optimizer_state(optimizer: Any) -> dict[str, np.ndarray]:
-    """Return the values of an optimizer's variables by their place and name."""
-    return {name: variable.numpy() for name, variable in _named(optimizer).items()}
+def optimized_weights(model: Any) -> list[str]:
+    """Return the paths of the weights that a model's optimizer keeps state for, in its order.
+
+    It is that in which they were first trained, which later changes of ``trainable`` leave.
+    """
+    paths = {id(variable): path for path, variable in model.named_weights().items()}
+    groups = model.optimizer._groups
+    known = [] if groups is None else groups.variables
+    return [paths[id(variable)] for variable in known if id(variable) in paths]
 
 
 def add_optimizer_state(
-    optimizer: Any,
-    variables: Sequence[Variable],
-    state: Mapping[str, np.ndarray],
-    assignment: Assignment,
+    model: Any, paths: list[str], state: Mapping[str, np.ndarray], assignment: Assignment
 ) -> None:
-    """Note an optimizer's state for assignment.
+    """Note the state of a model's optimizer for assignment.
 
     Parameters
     ----------
-    optimizer
-        An optimizer made as the one that was saved.
-    variables
-        The model's trainable variables.
+    model
+        A compiled model.
+    paths
+        What `optimized_weights` returned when it was saved.
     state
-        What `optimizer_state` returned.
+        The values of the optimizer's variables by name.
     assignment
-        Where the values are noted.
+        Where they are noted.
     """
-    if len(state) > len(_named(optimizer)):  # it had taken a step, and so had its slots
-        optimizer.build(variables)
-    assignment.add_named(_named(optimizer), state)
-
-
-def _named(optimizer: Any) -> dict[str, Variable]:
-    return {
-        f"{index}/{variable.name}": variable for index, variable in enumerate(optimizer.variables)
-    }
+    weights: dict[str, Variable] = model.named_weights()
+    unknown = [path for path in paths if path not in weights]
+    if unknown:
+        assignment.refuse(f"the optimizer has state for {unknown[0]}, which the model lacks")
+        return
+    if paths:
+        model.optimizer.build([weights[path] for path in paths])
+    assignment.add_named(model.optimizer.named_variables(), state)
