@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from tapegrad._core import device as _device
 from tapegrad._core.primitive import primitive
-from tapegrad._core.variable import Variable
+from tapegrad._core.variable import _COUNT_WHEN_ALONE, Variable
 
-_ALIGNMENT = 16  # elements; each segment starts on a whole vector
+_ALIGNMENT = 16
+"""Elements: each segment starts on a whole vector."""
 
 gather_flat = primitive(
     "gather_flat",
@@ -28,6 +30,8 @@ class FlatVariables:
     variables : sequence of Variable
         The members. Their memory moves into the buffer; their values, names and
         gradients' identities stay.
+    alignment : int, default 16
+        Segments start at multiples of so many elements.
 
     Attributes
     ----------
@@ -35,17 +39,18 @@ class FlatVariables:
         The buffer, 1-D. Between segments there may be padding, which is zero.
     """
 
-    def __init__(self, variables: Sequence[Variable]) -> None:
+    def __init__(self, variables: Sequence[Variable], alignment: int = _ALIGNMENT) -> None:
         if len({(v.dtype, v.device) for v in variables}) != 1:
             raise ValueError("FlatVariables: the Variables must share one dtype and one device")
         self.variables = list(variables)
-        self.offsets: list[int] = []
+        offsets: list[int] = []
         size = 0
         for variable in self.variables:
-            self.offsets.append(size)
-            size += -(-variable.size // _ALIGNMENT) * _ALIGNMENT
+            offsets.append(size)
+            size += -(-variable.size // alignment) * alignment
+        self.offsets = tuple(offsets)
         self.parameters = self.buffer("parameters", size)
-        self._gradients = self.buffer("gradients", size)
+        self._gradients: Variable | None = None  # slots have none
         self._adopt(self.parameters._tensor._data)
 
     def buffer(self, name: str, size: int | None = None) -> Variable:
@@ -57,9 +62,7 @@ class FlatVariables:
 
     def _adopt(self, data: Any) -> None:
         """Move every member's value into `data` and make it a view of its segment."""
-        gather_flat(
-            self.parameters, *(v._tensor for v in self.variables), offsets=tuple(self.offsets)
-        )
+        gather_flat(self.parameters, *(v._tensor for v in self.variables), offsets=self.offsets)
         data = self.parameters._tensor._data
         for variable, offset in zip(self.variables, self.offsets, strict=True):
             segment = data[offset : offset + variable.size].reshape(variable.shape)
@@ -73,7 +76,8 @@ class FlatVariables:
         are moved back.
         """
         for variable in self.variables:
-            if variable._flat is not self or variable._is_shared():
+            # What `Variable._is_shared` says, without a call: this runs at every step.
+            if variable._flat is not self or getrefcount(variable._tensor) > _COUNT_WHEN_ALONE:
                 fresh = self.buffer("parameters")
                 self.parameters = fresh
                 self._adopt(fresh._tensor._data)
@@ -88,5 +92,7 @@ class FlatVariables:
         gradients : sequence of Tensor
             One for each member, of its shape.
         """
-        gather_flat(self._gradients, *gradients, offsets=tuple(self.offsets))
+        if self._gradients is None:
+            self._gradients = self.buffer("gradients")
+        gather_flat(self._gradients, *gradients, offsets=self.offsets)
         return self._gradients

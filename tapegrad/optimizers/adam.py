@@ -1,14 +1,13 @@
-"""Adam."""
+"""Adam and AdamW."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
-from tapegrad._core.variable import Variable
-from tapegrad.ops import adam_update
-from tapegrad.optimizers.base import Optimizer, legacy_learning_rate
+from tapegrad.optimizers.base import FromRule, Optimizer
+from tapegrad.optimizers.transformations import ScaleByAdam
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "AdamW"]
 
 
 class Adam(Optimizer):
@@ -20,25 +19,27 @@ class Adam(Optimizer):
         v ← β₂ v + (1 - β₂) g²
         w ← w - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)
 
-    ε stands outside the bias correction, as in Keras (the "epsilon hat" of the paper).
+    ε stands outside the bias correction, as in Keras (the "epsilon hat" of the paper). With
+    `amsgrad`, the largest v up to now takes its place in the last line (S. J. Reddi, S. Kale and
+    S. Kumar, *On the convergence of Adam and beyond*, ICLR 2018).
 
     Parameters
     ----------
     learning_rate
-        η.
+        η: a number, a schedule, or a function.
     beta_1, beta_2
         The decay of the two running means, in [0, 1).
     epsilon
         ε, which bounds the steps where gradients have been tiny.
-    name
-        By default ``"adam"``.
-    lr
-        The old name of `learning_rate`, with a deprecation note.
+    amsgrad
+        Whether to divide by the largest mean of squares up to now.
+    weight_decay … name
+        What every `tapegrad.optimizers.Optimizer` takes.
 
     Raises
     ------
     ValueError
-        If a decay lies outside [0, 1), or epsilon is negative.
+        If an argument is out of its range.
 
     Examples
     --------
@@ -49,38 +50,113 @@ class Adam(Optimizer):
     0.9
     """
 
-    slot_names: ClassVar[tuple[str, ...]] = ("momentum", "velocity")
+    beta_1 = FromRule()
+    beta_2 = FromRule()
+    epsilon = FromRule()
+    amsgrad = FromRule()
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        name: str | None = "adam",
-        *,
-        lr: float | None = None,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(legacy_learning_rate(learning_rate, lr), name)
-        for label, decay in (("beta_1", beta_1), ("beta_2", beta_2)):
-            if not 0 <= decay < 1:
-                raise ValueError(f"Adam: {label} must lie in [0, 1), but is {decay}.")
-        if epsilon < 0:
-            raise ValueError(f"Adam: epsilon must not be negative, but is {epsilon}.")
-        self.beta_1 = float(beta_1)
-        self.beta_2 = float(beta_2)
-        self.epsilon = float(epsilon)
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
+        self.rule = ScaleByAdam(beta_1, beta_2, epsilon, amsgrad)
 
-    def update(self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]) -> None:
-        """Update one buffer of parameters in place."""
-        adam_update(
-            parameters,
-            gradients,
-            slots["momentum"],
-            slots["velocity"],
-            self._learning_rate,
-            self.beta_1,
-            self.beta_2,
-            self.epsilon,
-            self.iterations,
+
+class AdamW(Adam):
+    """`Adam` with decoupled weight decay: ``w ← w - η λ w`` before each of its steps.
+
+    The decay does not go through the running means, as the gradient of an L2 penalty would
+    (I. Loshchilov and F. Hutter, *Decoupled weight decay regularization*, arXiv:1711.05101). As in
+    Keras, it is Adam with another default of `weight_decay`.
+
+    Parameters
+    ----------
+    learning_rate, beta_1, beta_2, epsilon, amsgrad
+        As for `Adam`.
+    weight_decay
+        λ.
+    clipnorm … name
+        What every `tapegrad.optimizers.Optimizer` takes.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or `weight_decay` is None.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> x = tg.Variable(1.0)
+    >>> AdamW(learning_rate=0.1, weight_decay=0.5).apply([tg.tensor(5.0)], [x])
+    >>> round(float(x), 4)
+    0.85
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if weight_decay is None:
+            raise ValueError("AdamW: weight_decay must be a number; use Adam for none.")
+        super().__init__(
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            amsgrad,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from tapegrad._core.variable import Variable
-from tapegrad.ops import sgd_update
-from tapegrad.optimizers.base import Optimizer, legacy_learning_rate
+from typing import Any
+
+from tapegrad.optimizers.base import FromRule, Optimizer
+from tapegrad.optimizers.transformations import Trace
+from tapegrad.optimizers.transformations.checks import in_interval
 
 __all__ = ["SGD"]
 
@@ -21,20 +23,18 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate
-        η.
+        η: a number, a schedule, or a function.
     momentum
         μ, in [0, 1].
     nesterov
         Whether to use Nesterov's form.
-    name
-        By default ``"sgd"``.
-    lr
-        The old name of `learning_rate`, with a deprecation note.
+    weight_decay … name
+        What every `tapegrad.optimizers.Optimizer` takes.
 
     Raises
     ------
     ValueError
-        If the momentum lies outside [0, 1].
+        If an argument is out of its range.
 
     Examples
     --------
@@ -47,30 +47,38 @@ class SGD(Optimizer):
     0.71
     """
 
+    momentum = FromRule()
+    nesterov = FromRule()
+
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Any = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        name: str | None = "sgd",
-        *,
-        lr: float | None = None,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(legacy_learning_rate(learning_rate, lr), name)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"SGD: momentum must lie in [0, 1], but is {momentum}.")
-        self.momentum = float(momentum)
-        self.nesterov = bool(nesterov)
-        if momentum:
-            self.slot_names = ("velocity",)  # type: ignore[misc]
-
-    def update(self, parameters: Variable, gradients: Variable, slots: dict[str, Variable]) -> None:
-        """Update one buffer of parameters in place."""
-        sgd_update(
-            parameters,
-            gradients,
-            slots.get("velocity"),
-            self._learning_rate,
-            self.momentum,
-            self.nesterov,
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
         )
+        self.rule = Trace(in_interval("SGD", "momentum", momentum, closed=True), nesterov)

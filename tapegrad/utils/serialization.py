@@ -34,6 +34,7 @@ MODULES = (
     "tapegrad.metrics",
     "tapegrad.optimizers",
     "tapegrad.optimizers.schedules",
+    "tapegrad.optimizers.transformations",
     "tapegrad.initializers",
     "tapegrad.regularizers",
     "tapegrad.constraints",

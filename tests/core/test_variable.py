@@ -112,7 +112,7 @@ def test_flat_variables_share_a_buffer():
     a, b = tg.Variable(np.arange(6.0).reshape(2, 3)), tg.Variable(np.array([7.0]))
     flat = FlatVariables([a, b])
     np.testing.assert_array_equal(a.numpy(), np.arange(6.0).reshape(2, 3))
-    assert flat.offsets == [0, 16]
+    assert flat.offsets == (0, 16)
     flat.prepare_write()._tensor._data[:] = 5.0
     np.testing.assert_array_equal(a.numpy(), np.full((2, 3), 5.0))
     np.testing.assert_array_equal(b.numpy(), [5.0])
