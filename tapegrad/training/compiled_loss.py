@@ -108,7 +108,7 @@ class CompiledLoss:
             chosen, weights, layout.names, targets, layout.outputs(y_pred)
         ):
             parts.append(None if each is None else _Part(each, weight, name, true, pred))
-        made = [part for part in parts if part is not None]
+        made = [part for part in self._in_keras_order(layout, parts, y_pred) if part is not None]
         if len(made) > 1:
             names: set[str] = set()
             for part in made:
@@ -118,6 +118,17 @@ class CompiledLoss:
         if len(layout) == 1 and layout.single and made and made[0].weight is None:
             self._single = made[0].loss
         return layout
+
+    def _in_keras_order(self, layout: Layout, parts: list[Any], y_pred: Any) -> list[Any]:
+        """Return the outputs' losses in the order of their values in lists.
+
+        Of a dict of outputs this is the order in which the losses were written down.
+        """
+        if not layout.keyed:
+            return parts
+        order = list(self.given if isinstance(self.given, dict) else y_pred)
+        ranks = [order.index(path[0]) if path[0] in order else 0 for path in layout.paths]
+        return [parts[at] for at in sorted(range(len(parts)), key=ranks.__getitem__)]
 
     def check_targets(self, y: Any, y_pred: Any) -> None:
         """Raise ValueError, in one sentence, if the labels of a data set do not fit the losses.

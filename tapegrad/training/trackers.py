@@ -34,7 +34,9 @@ class MeanTracker(metrics.Metric):
         self.total += loss * samples
         self.samples += samples
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]
+        self, values: Any, sample_weight: Any = None
+    ) -> None:
         """Add a loss, as training steps written for Keras do."""
         weight = 1.0 if sample_weight is None else float(np.asarray(sample_weight))
         self.add(float(np.mean(np.asarray(values))), weight)
@@ -43,9 +45,9 @@ class MeanTracker(metrics.Metric):
         """Return the mean; 0 before the first batch."""
         return self.total / self.samples if self.samples else 0.0
 
-    def result(self) -> Tensor:
+    def result(self) -> Any:
         """Return the mean as a Tensor."""
-        return self._as_result(self.value())
+        return Tensor(np.asarray(self.value(), dtype=self.dtype))
 
     def reset_state(self) -> None:
         """Forget all batches."""
