@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 import tapegrad as tg
 from tapegrad import layers
 
@@ -89,3 +91,13 @@ class Nested(tg.Model):
 
 def nested():
     return Nested()
+
+
+def check(model, name, reference):
+    """Compare a model with what it computes in Keras."""
+    inputs = [reference[key] for key in sorted(reference) if key.startswith(f"{name}/x")]
+    wanted = [reference[key] for key in sorted(reference) if key.startswith(f"{name}/y")]
+    outputs = model(inputs if len(inputs) > 1 else inputs[0])
+    for output, value in zip(outputs if isinstance(outputs, list) else [outputs], wanted):
+        bound = 2e-4 * max(1.0, np.abs(value).max())
+        np.testing.assert_allclose(output.numpy(), value, rtol=0, atol=bound)

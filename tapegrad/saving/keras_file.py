@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,12 +17,15 @@ from tapegrad.saving.legacy_h5 import add_legacy, is_legacy
 from tapegrad.saving.tensors_file import read_file
 from tapegrad.utils.files import atomic_path
 
-__all__ = ["read_keras_weights", "write_keras_weights"]
+__all__ = ["read_keras_optimizer", "read_keras_weights", "write_keras_weights"]
 
 _INSIDE_KERAS = "model.weights.h5"
 
 # Groups at the root of a file that hold the state of training, not of the model.
 _NOT_OF_THE_MODEL = ("optimizer", "loss_tracker", "metrics")
+
+# The number of steps and the learning rate.
+_WITHOUT_SLOTS = 2
 
 # What files of earlier versions of Keras call the parts that _COMPOSED names.
 _EARLIER_NAMES = {
@@ -67,6 +71,32 @@ def read_keras_weights(
             add_legacy(file, model, assignment, by_name)
         else:
             _add_weights(file, model, assignment, by_name)
+    assignment.apply()
+
+
+def read_keras_optimizer(model: Any, path: str) -> None:
+    """Take over the state of the optimizer in a file of Keras 3, if there is one that fits.
+
+    Optimizers number their variables alike. State of an optimizer that never took a step, or had
+    other options, is left: training then begins anew, with a warning.
+    """
+    with _opened(path) as file:
+        group = file.get("optimizer/vars")
+        values = [] if group is None else [group[str(index)] for index in range(len(group))]
+        if len(values) <= _WITHOUT_SLOTS or model.optimizer is None:
+            return
+        model.optimizer.build(model.trainable_variables)
+        named = model.optimizer.named_variables()
+        if [value.shape for value in values] != [variable.shape for variable in named.values()]:
+            warnings.warn(
+                f"{path}: the state of the optimizer does not fit {model.optimizer.name} here, so "
+                "it begins anew.",
+                stacklevel=5,
+            )
+            return
+        assignment = Assignment(path)
+        for (name, variable), value in zip(named.items(), values):
+            assignment.add(f"the optimizer's {name}", variable, value)
     assignment.apply()
 
 
