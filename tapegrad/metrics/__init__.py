@@ -6,9 +6,24 @@ The functions of the report work on whole sets of labels at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from tapegrad.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from tapegrad.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -23,17 +38,46 @@ from tapegrad.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from tapegrad.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
-from tapegrad.metrics.crossentropy import (
+from tapegrad.metrics.auc import AUC
+from tapegrad.metrics.base import Metric
+from tapegrad.metrics.confusion import (
+    FalseNegatives,
+    FalsePositives,
+    TrueNegatives,
+    TruePositives,
+)
+from tapegrad.metrics.correlation import (
+    ConcordanceCorrelation,
+    PearsonCorrelation,
+    concordance_correlation,
+    pearson_correlation,
+)
+from tapegrad.metrics.fscore import F1Score, FBetaScore
+from tapegrad.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from tapegrad.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
+from tapegrad.metrics.operating_points import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from tapegrad.metrics.precision_recall import Precision, Recall
+from tapegrad.metrics.probabilistic import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    KLDivergence,
+    Poisson,
     SparseCategoricalCrossentropy,
 )
-from tapegrad.metrics.precision_recall import F1Score, FBetaScore, Precision, Recall
+from tapegrad.metrics.r2 import R2Score
+from tapegrad.metrics.reduction import Mean, MeanMetricWrapper, Sum
 from tapegrad.metrics.regression import (
+    CosineSimilarity,
+    LogCoshError,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
-    R2Score,
+    MeanSquaredLogarithmicError,
     RootMeanSquaredError,
 )
 from tapegrad.metrics.report import (
@@ -42,7 +86,6 @@ from tapegrad.metrics.report import (
     confusion_matrix,
     regression_report,
 )
-from tapegrad.utils.lookup import look_up, snake_case
 
 __all__ = [
     "Metric",
@@ -55,86 +98,73 @@ __all__ = [
     "SparseCategoricalAccuracy",
     "TopKCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
+    "TruePositives",
+    "FalsePositives",
+    "TrueNegatives",
+    "FalseNegatives",
     "Precision",
     "Recall",
     "F1Score",
     "FBetaScore",
+    "AUC",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "IoU",
+    "BinaryIoU",
+    "MeanIoU",
+    "OneHotIoU",
+    "OneHotMeanIoU",
     "ConfusionMatrix",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "SparseCategoricalCrossentropy",
+    "KLDivergence",
+    "Poisson",
+    "Hinge",
+    "SquaredHinge",
+    "CategoricalHinge",
     "MeanSquaredError",
-    "MeanAbsoluteError",
     "RootMeanSquaredError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
+    "LogCoshError",
+    "CosineSimilarity",
     "R2Score",
+    "PearsonCorrelation",
+    "ConcordanceCorrelation",
     "accuracy",
     "binary_accuracy",
     "categorical_accuracy",
     "sparse_categorical_accuracy",
     "top_k_categorical_accuracy",
     "sparse_top_k_categorical_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "sparse_categorical_crossentropy",
+    "kl_divergence",
+    "poisson",
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+    "pearson_correlation",
+    "concordance_correlation",
     "confusion_matrix",
     "classification_report",
     "regression_report",
     "get",
+    "serialize",
+    "deserialize",
 ]
 
-_CLASSES: tuple[type[Metric], ...] = (
-    Accuracy,
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    Precision,
-    Recall,
-    F1Score,
-    FBetaScore,
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-    MeanSquaredError,
-    MeanAbsoluteError,
-    RootMeanSquaredError,
-    R2Score,
-)
-
-_NAMES: Mapping[str, type[Metric]] = (
-    {snake_case(metric.__name__): metric for metric in _CLASSES}
-    | {metric.__name__: metric for metric in _CLASSES}
-    | {
-        "mse": MeanSquaredError,
-        "mae": MeanAbsoluteError,
-        "rmse": RootMeanSquaredError,
-        "bce": BinaryCrossentropy,
-        "r2_score": R2Score,
-        "f1_score": F1Score,
-        "fbeta_score": FBetaScore,
-    }
-)
-
-
-def get(identifier: Any) -> Metric:
-    """Return a metric for a name, a Metric, its class, or a function of labels and predictions.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    TypeError
-        If `identifier` is nothing of the above.
-
-    Examples
-    --------
-    >>> get("binary_accuracy")
-    <BinaryAccuracy name=binary_accuracy>
-    """
-    if isinstance(identifier, Metric):
-        return identifier
-    if isinstance(identifier, str):
-        return look_up(identifier, _NAMES, "metric")()
-    if isinstance(identifier, type) and issubclass(identifier, Metric):
-        return identifier()
-    if callable(identifier):
-        return MeanMetricWrapper(identifier)
-    raise TypeError(f"A metric is a name, a Metric or a function, not {type(identifier).__name__}.")
+from tapegrad.metrics.names import deserialize, get, serialize  # goes through the names above

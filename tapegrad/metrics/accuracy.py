@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad.metrics.base import MeanMetricWrapper, align, to_host
+from tapegrad.losses.class_numbers import check_range
+from tapegrad.metrics.base import align, to_host
+from tapegrad.metrics.reduction import MeanMetricWrapper
 
 __all__ = [
     "Accuracy",
@@ -108,20 +110,50 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarr
     >>> top_k_categorical_accuracy([[0, 0, 1]], [[0.5, 0.2, 0.3]], k=2)
     array([ True])
     """
-    true = to_host(y_true)
-    return sparse_top_k_categorical_accuracy(true.argmax(-1), y_pred, k)
+    true, pred = to_host(y_true), to_host(y_pred)
+    if true.shape != pred.shape:
+        raise ValueError(
+            f"top_k_categorical_accuracy: y_true has shape {true.shape} and y_pred {pred.shape}; "
+            "they must be equal. For class numbers use sparse_top_k_categorical_accuracy."
+        )
+    return sparse_top_k_categorical_accuracy(true.argmax(-1), pred, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+) -> np.ndarray:
     """Return where the label's class is among the `k` largest predictions.
+
+    Parameters
+    ----------
+    y_true
+        Class numbers, shape (…) or (…, 1).
+    y_pred
+        Scores, shape (…, classes); or class numbers, best first.
+    k
+        How many predictions count.
+    from_sorted_ids
+        Whether `y_pred` are class numbers, best first, rather than scores.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a class number is out of range.
 
     Examples
     --------
     >>> sparse_top_k_categorical_accuracy([2], [[0.5, 0.2, 0.3]], k=2)
     array([ True])
+    >>> sparse_top_k_categorical_accuracy([2], [[0, 2, 1]], k=2, from_sorted_ids=True)
+    array([ True])
     """
+    owner = "sparse_top_k_categorical_accuracy"
     pred = to_host(y_pred)
-    labels = class_numbers(y_true, pred, "sparse_top_k_categorical_accuracy").astype(np.int64)
+    labels = class_numbers(y_true, pred, owner)
+    if from_sorted_ids:
+        return (pred[..., :k] == labels[..., None]).any(-1)
+    labels = labels.astype(np.int64)
+    check_range(labels, pred.shape[-1], owner)
     scores = np.take_along_axis(pred, labels[..., None], axis=-1)
     return (pred > scores).sum(-1) < k
 
@@ -132,9 +164,11 @@ def class_numbers(y_true: Any, pred: np.ndarray, owner: str) -> np.ndarray:
     if true.shape == (*pred.shape[:-1], 1):
         true = true[..., 0]
     if true.shape != pred.shape[:-1]:
+        hint = f" For one-hot rows use {owner.removeprefix('sparse_')}."
+        hint = hint if true.shape == pred.shape else ""
         raise ValueError(
             f"{owner}: y_true has shape {true.shape}, but y_pred of shape {pred.shape} asks for "
-            f"class numbers of shape {pred.shape[:-1]}."
+            f"class numbers of shape {pred.shape[:-1]}.{hint}"
         )
     return true
 
@@ -178,6 +212,7 @@ class BinaryAccuracy(MeanMetricWrapper):
         self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
     ) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+        self.threshold = threshold
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
@@ -231,10 +266,20 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
         self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None
     ) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+        self.k = k
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the label's class number is among the `k` largest predictions.
+
+    Parameters
+    ----------
+    k
+        How many predictions count.
+    name, dtype
+        As for every metric.
+    from_sorted_ids
+        Whether predictions are class numbers, best first, rather than scores.
 
     Examples
     --------
@@ -247,6 +292,13 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     direction = "up"
 
     def __init__(
-        self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: Any = None
+        self,
+        k: int = 5,
+        name: str = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k)
+        keywords = {"from_sorted_ids": True} if from_sorted_ids else {}
+        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, **keywords)
+        self.k = k
+        self.from_sorted_ids = from_sorted_ids

@@ -8,7 +8,6 @@ Counts are accumulated over batches and only then divided, because averaging per
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from tapegrad._core.variable import Variable
 from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import snake_case
 
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "align", "to_host"]
+__all__ = ["Metric", "align", "to_host"]
 
 
 def to_host(x: Any) -> np.ndarray:
@@ -84,11 +83,16 @@ class Metric(Configurable):
     direction: str | None = None
     """Whether more is better: ``"up"``, ``"down"``, or None if the name alone does not say."""
 
+    _counters: tuple[str, ...] = ()
+    """Attributes that count in Python floats: these are quicker than arrays of one element."""
+
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = np.dtype(dtype) if dtype is not None else np.dtype(np.float64)
         self._state: dict[str, np.ndarray] = {}
         self._variables: list[Variable] = []
+        for counter in self._counters:
+            setattr(self, counter, 0.0)
 
     def add_state(self, name: str, shape: tuple[int, ...] = ()) -> np.ndarray:
         """Make an array of zeros that `reset_state` clears; change it in place.
@@ -109,9 +113,18 @@ class Metric(Configurable):
         shape: tuple[int, ...] = (),
         initializer: Any = "zeros",
         dtype: Any = None,
+        aggregation: str | None = "sum",
         name: str | None = None,
     ) -> Variable:
-        """Make a Variable that `reset_state` sets to zero, as metrics written for Keras do."""
+        """Make a Variable that `reset_state` sets to zero, as metrics written for Keras do.
+
+        Parameters
+        ----------
+        shape, initializer, dtype, name
+            As for every Variable.
+        aggregation
+            Accepted: metrics count on one device.
+        """
         from tapegrad import initializers
 
         value = initializers.get(initializer)(shape, dtype=dtype)
@@ -119,24 +132,65 @@ class Metric(Configurable):
         self._variables.append(variable)
         return variable
 
+    def add_weight(
+        self,
+        shape: tuple[int, ...] = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a Variable, as `add_variable` does."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
     @property
     def variables(self) -> list[Variable]:
-        """The Variables made by `add_variable`."""
-        return list(self._variables)
+        """The Variables made by `add_variable`, those of inner metrics too."""
+        found = list(self._variables)
+        for metric in self._inner_metrics().values():
+            found += metric.variables
+        return found
+
+    def _inner_metrics(self) -> dict[str, Metric]:
+        """Return the metrics that are attributes of this one."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Metric)}
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Return copies of all that was counted, for saving."""
         state = {name: array.copy() for name, array in self._state.items()}
+        state |= {name: np.array(getattr(self, name)) for name in self._counters}
         for index, variable in enumerate(self._variables):
             state[f"variable_{index}"] = variable.numpy()
+        for owner, metric in self._inner_metrics().items():
+            state |= {f"{owner}/{name}": part for name, part in metric.get_state().items()}
         return state
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Take up what `get_state` returned."""
-        for name, array in self._state.items():
-            array[...] = state[name]
-        for index, variable in enumerate(self._variables):
-            variable.assign(state[f"variable_{index}"])
+        """Take up what `get_state` returned.
+
+        Raises
+        ------
+        ValueError
+            If the state is not one of such a metric.
+        """
+        self._prepare(state)
+        for owner, metric in self._inner_metrics().items():
+            start = len(owner) + 1
+            metric.set_state({k[start:]: v for k, v in state.items() if k.startswith(f"{owner}/")})
+        try:
+            for name, array in self._state.items():
+                array[...] = state[name]
+            for name in self._counters:
+                setattr(self, name, float(state[name]))
+            for index, variable in enumerate(self._variables):
+                variable.assign(state[f"variable_{index}"])
+        except KeyError as error:
+            raise ValueError(
+                f"{self.name}: the saved state has no {error}, which {type(self).__name__} keeps; "
+                f"it has {sorted(state)}."
+            ) from None
+
+    def _prepare(self, state: dict[str, np.ndarray]) -> None:
+        """Make the arrays of a saved state that would else be made with the first batch."""
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Add a batch."""
@@ -150,8 +204,12 @@ class Metric(Configurable):
         """Forget all batches."""
         for array in self._state.values():
             array.fill(0)
+        for name in self._counters:
+            setattr(self, name, 0.0)
         for variable in self._variables:
             variable.assign(np.zeros(variable.shape, dtype=variable.dtype))
+        for metric in self._inner_metrics().values():
+            metric.reset_state()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return the value so far."""
@@ -164,145 +222,3 @@ class Metric(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
-
-
-class Sum(Metric):
-    """The (weighted) sum of the values seen.
-
-    Examples
-    --------
-    >>> metric = Sum()
-    >>> metric.update_state([1, 3, 5])
-    >>> float(metric.result())
-    9.0
-    """
-
-    def __init__(self, name: str = "sum", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
-        self.total = self.add_state("total")
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add values; each counts `sample_weight` times."""
-        values = to_host(values)
-        if sample_weight is not None:
-            values = _weighted(values, to_host(sample_weight), np.sum)[0]
-        self.total += values.sum()
-
-    def result(self) -> Tensor:
-        """Return the sum."""
-        return self._as_result(self.total)
-
-
-class Mean(Metric):
-    """The (weighted) mean of the values seen: their sum divided by the sum of weights.
-
-    Examples
-    --------
-    >>> metric = Mean()
-    >>> metric.update_state([1.0, 3.0], sample_weight=[3, 1])
-    >>> float(metric.result())
-    1.5
-    """
-
-    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
-        self.total = self.add_state("total")
-        self.count = self.add_state("count")
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add a value, or values of which the first axis counts samples.
-
-        Parameters
-        ----------
-        values
-            A number or an array; all axes but the first are averaged over.
-        sample_weight
-            How often each counts: a number, or an array with the first axes of `values`.
-        """
-        values = to_host(values)
-        if sample_weight is not None:
-            values, weights = _weighted(values, to_host(sample_weight), np.mean)
-            self.total += values.sum()
-            self.count += weights.sum()
-        elif values.ndim == 1:
-            # Counting hits is several times faster than adding them up.
-            self.total += np.count_nonzero(values) if values.dtype == bool else values.sum()
-            self.count += len(values)
-        elif values.ndim == 0:
-            self.total += values
-            self.count += 1
-        elif values.size:
-            self.total += values.sum() / (values.size // values.shape[0])
-            self.count += values.shape[0]
-
-    def result(self) -> Tensor:
-        """Return the mean; 0 before the first batch."""
-        return self._as_result(self._value())
-
-    def _value(self) -> float:
-        count = float(self.count)
-        return float(self.total) / count if count else 0.0
-
-
-def _weighted(
-    values: np.ndarray, weights: np.ndarray, reduce: Callable[..., Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return values times weights, and the weights, one number a sample.
-
-    Axes of `values` beyond those of `weights` are reduced first, unweighted, as in Keras.
-    """
-    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
-        weights = weights[..., 0]
-    if weights.ndim == values.ndim - 1 and values.shape[-1] == 1 and weights.ndim:
-        values = values[..., 0]
-    if weights.ndim == 0:
-        weights = np.broadcast_to(weights, values.shape[:1])
-    if weights.shape != values.shape[: weights.ndim]:
-        raise ValueError(
-            f"sample_weight has shape {weights.shape}, which does not begin the shape of the "
-            f"values, {values.shape}."
-        )
-    if values.ndim > weights.ndim:
-        values = reduce(values, axis=tuple(range(weights.ndim, values.ndim)))
-    values = values * weights
-    if values.ndim > 1:
-        inner = tuple(range(1, values.ndim))
-        values, weights = reduce(values, axis=inner), reduce(weights, axis=inner)
-    return values, weights
-
-
-class MeanMetricWrapper(Mean):
-    """The mean of a function of labels and predictions.
-
-    Parameters
-    ----------
-    fn
-        ``fn(y_true, y_pred, **kwargs)``, returning a value a sample.
-    name
-        By default the function's name.
-    kwargs
-        Passed on to `fn`.
-
-    Examples
-    --------
-    >>> metric = MeanMetricWrapper(lambda t, p: abs(np.asarray(t) - np.asarray(p)), "error")
-    >>> metric.update_state([1.0, 2.0], [1.0, 4.0])
-    >>> float(metric.result())
-    1.0
-    """
-
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        name: str | None = None,
-        dtype: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
-        self._function = fn
-        self._arguments = kwargs
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Add a batch of labels and predictions, with an optional weight a sample."""
-        values = self._function(y_true, y_pred, **self._arguments)
-        super().update_state(values, sample_weight)

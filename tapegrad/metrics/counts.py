@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad.metrics.base import align, to_host
+from tapegrad.metrics.base import to_host
+from tapegrad.utils.lookup import suggestion
 
-__all__ = ["average_over_classes", "class_labels", "divide", "threshold_counts"]
+__all__ = ["average_over_classes", "check_average", "class_labels", "divide"]
 
 AVERAGES = ("binary", "micro", "macro", "weighted", None)
 
@@ -62,52 +63,12 @@ def _whole(labels: np.ndarray, owner: str) -> np.ndarray:
     return numbers
 
 
-def threshold_counts(
-    y_true: Any,
-    y_pred: Any,
-    thresholds: np.ndarray,
-    sample_weight: Any,
-    class_id: int | None,
-    top_k: int | None,
-    owner: str,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Count, for each threshold, true and false positives, false and true negatives.
-
-    Every element of `y_pred` is a decision of its own, as in Keras; `top_k` leaves only each row's
-    `k` largest predictions, `class_id` only one column.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        True positives, false positives, false negatives, true negatives, each of the shape of
-        `thresholds`.
-    """
-    true, pred = align(y_true, y_pred, owner)
-    true = true.astype(bool)
-    if top_k is not None:
-        kept = np.argsort(-pred, axis=-1, kind="stable")[..., :top_k]
-        largest = np.zeros(pred.shape, dtype=bool)
-        np.put_along_axis(largest, kept, True, axis=-1)
-        pred = np.where(largest, pred, -np.inf)
-    if class_id is not None:
-        true, pred = true[..., class_id, None], pred[..., class_id, None]
-    if sample_weight is None:
-        weights = np.ones(true.size)
-    else:
-        weights = to_host(sample_weight)
-        if weights.ndim < true.ndim:
-            weights = weights.reshape(weights.shape + (1,) * (true.ndim - weights.ndim))
-        weights = np.broadcast_to(weights, true.shape).ravel()
-    true = true.ravel()
-    chosen = pred.ravel() > thresholds[:, None]
-    positives = chosen @ (weights * true)
-    wrongly = chosen @ (weights * ~true)
-    return (
-        positives,
-        wrongly,
-        (weights * true).sum() - positives,
-        (weights * ~true).sum() - wrongly,
-    )
+def check_average(average: str | None, owner: str, known: tuple[str | None, ...]) -> None:
+    """Raise ValueError if the way to average over classes is unknown."""
+    if average not in known:
+        names = [name for name in known if name is not None]
+        hint = suggestion(average, names) if isinstance(average, str) else ""
+        raise ValueError(f"{owner}: average is one of {known}, not {average!r}.{hint}")
 
 
 def average_over_classes(values: np.ndarray, support: np.ndarray, average: str | None) -> Any:

@@ -7,26 +7,40 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad._core.tensor import Tensor
-from tapegrad.metrics.base import Mean, MeanMetricWrapper, Metric, align
+from tapegrad import losses
+from tapegrad.metrics.base import align
+from tapegrad.metrics.reduction import Mean, MeanMetricWrapper
 
 __all__ = [
+    "CosineSimilarity",
+    "LogCoshError",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
-    "R2Score",
+    "MeanSquaredLogarithmicError",
     "RootMeanSquaredError",
 ]
 
 
+def _error(y_true: Any, y_pred: Any, owner: str) -> np.ndarray:
+    """Return predictions minus labels, both of any numeric type."""
+    true, pred = align(y_true, y_pred, owner)
+    if pred.dtype.kind != "f":
+        pred = pred.astype(np.float64)  # whole numbers would wrap around, booleans do not subtract
+    return pred - (true.astype(pred.dtype) if true.dtype.kind == "b" else true)
+
+
 def _squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
-    true, pred = align(y_true, y_pred, "mean_squared_error")
-    error = pred - true
+    error = _error(y_true, y_pred, "mean_squared_error")
     return error * error
 
 
 def _absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
-    true, pred = align(y_true, y_pred, "mean_absolute_error")
-    return np.abs(pred - true)
+    return np.abs(_error(y_true, y_pred, "mean_absolute_error"))
+
+
+def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    return -losses.cosine_similarity(y_true, y_pred, axis)
 
 
 class MeanSquaredError(MeanMetricWrapper):
@@ -63,6 +77,99 @@ class MeanAbsoluteError(MeanMetricWrapper):
         super().__init__(_absolute_error, name, dtype)
 
 
+class MeanAbsolutePercentageError(MeanMetricWrapper):
+    """The mean of absolute errors, relative to the labels and in percent.
+
+    Parameters
+    ----------
+    name, dtype
+        As for every metric.
+
+    Examples
+    --------
+    >>> metric = MeanAbsolutePercentageError()
+    >>> metric.update_state([[1.0], [2.0]], [[2.0], [2.0]])
+    >>> float(metric.result())
+    50.0
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+        super().__init__(losses.mean_absolute_percentage_error, name, dtype)
+
+
+class MeanSquaredLogarithmicError(MeanMetricWrapper):
+    """The mean of squared differences of ``log(1 + number)``.
+
+    Parameters
+    ----------
+    name, dtype
+        As for every metric.
+
+    Examples
+    --------
+    >>> metric = MeanSquaredLogarithmicError()
+    >>> metric.update_state([[0.0], [3.0]], [[1.0], [3.0]])
+    >>> round(float(metric.result()), 4)
+    0.2402
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+        super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
+
+
+class LogCoshError(MeanMetricWrapper):
+    """The mean of the logarithm of the hyperbolic cosine of the error.
+
+    Parameters
+    ----------
+    name, dtype
+        As for every metric.
+
+    Examples
+    --------
+    >>> metric = LogCoshError()
+    >>> metric.update_state([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]])
+    >>> round(float(metric.result()), 4)
+    0.1084
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
+        super().__init__(losses.log_cosh, name, dtype)
+
+
+class CosineSimilarity(MeanMetricWrapper):
+    """The mean cosine of the angle between labels and predictions: 1 for the same direction.
+
+    Unlike the loss of this name, more is better.
+
+    Parameters
+    ----------
+    name, dtype
+        As for every metric.
+    axis
+        The axis of the vectors.
+
+    Examples
+    --------
+    >>> metric = CosineSimilarity()
+    >>> metric.update_state([[0.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]])
+    >>> round(float(metric.result()), 4)
+    0.5
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(_cosine, name, dtype, axis=axis)
+        self.axis = axis
+
+
 class RootMeanSquaredError(Mean):
     """The square root of the mean of squared errors over all batches.
 
@@ -85,55 +192,3 @@ class RootMeanSquaredError(Mean):
 
     def _value(self) -> float:
         return math.sqrt(super()._value())
-
-
-class R2Score(Metric):
-    """The coefficient of determination: 1 minus the share of variance left unexplained.
-
-    With several outputs, the mean of theirs (each counting equally).
-
-    Examples
-    --------
-    >>> metric = R2Score()
-    >>> metric.update_state([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
-    >>> float(metric.result())
-    0.5
-    """
-
-    direction = "up"
-
-    def __init__(self, name: str = "r2_score", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
-        self._outputs: int | None = None
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Add a batch of labels and predictions, with an optional weight a sample."""
-        true, pred = align(y_true, y_pred, "r2_score")
-        true = true.reshape(len(true), -1).astype(np.float64)
-        pred = pred.reshape(len(pred), -1)
-        weights = np.ones(len(true)) if sample_weight is None else np.ravel(sample_weight)
-        if self._outputs is None:
-            self._outputs = true.shape[1]
-            self.moments = self.add_state("moments", (4, self._outputs))
-        # Welford's update, merged batch by batch: the plain sum of squares minus the squared sum
-        # cancels when the labels lie far from zero.
-        count, mean, spread, residual = self.moments
-        batch_count = weights.sum()
-        if batch_count == 0:
-            return
-        batch_mean = weights @ true / batch_count
-        shift = batch_mean - mean
-        total = count + batch_count
-        spread += weights @ (true - batch_mean) ** 2 + shift**2 * count * batch_count / total
-        mean += shift * batch_count / total
-        count += batch_count
-        residual += weights @ (true - pred) ** 2
-
-    def result(self) -> Tensor:
-        """Return the score; 0 for an output whose labels never vary."""
-        if self._outputs is None:
-            return self._as_result(0.0)
-        _, _, spread, residual = self.moments
-        varies = spread > 0
-        score = np.where(varies, 1.0 - residual / np.where(varies, spread, 1.0), 0.0)
-        return self._as_result(score.mean())
