@@ -24,15 +24,17 @@ class InputLayer(Layer):
         The number of samples, if it is fixed.
     dtype
         What data are converted to, ``floatx()`` by default.
-    name
-        As for every layer.
+    sparse, ragged
+        Accepted for Keras's signature; must not be true.
     batch_shape
         The shape with the axis of samples, in place of `shape`.
+    name
+        As for every layer.
 
     Raises
     ------
     ValueError
-        If the shape is missing or is no tuple.
+        If the shape is missing or is no tuple, or the input should be sparse or ragged.
 
     Examples
     --------
@@ -45,11 +47,18 @@ class InputLayer(Layer):
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
         dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
         name: str | None = None,
         *,
-        batch_shape: Sequence[int | None] | None = None,
         input_shape: Sequence[int | None] | None = None,
     ) -> None:
+        if sparse or ragged:
+            raise ValueError(
+                f"InputLayer: {'sparse' if sparse else 'ragged'} inputs are not supported; SciPy's "
+                "sparse rows can be given to fit, which reads them batch by batch."
+            )
         chosen = shape if shape is not None else input_shape
         if batch_shape is not None:
             chosen, batch_size = tuple(batch_shape)[1:], batch_shape[0]
@@ -95,9 +104,10 @@ def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: Any = None,
-    name: str | None = None,
-    *,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
     tensor: SymbolicTensor | None = None,
 ) -> SymbolicTensor:
     """Return a symbolic tensor: where data enter a network, or the first entry of a Sequential.
@@ -110,10 +120,12 @@ def Input(
         The number of samples, if it is fixed.
     dtype
         What data are converted to, ``floatx()`` by default.
-    name
-        The key under which this input's data may be given.
+    sparse, ragged
+        Accepted for Keras's signature; must not be true.
     batch_shape
         The shape with the axis of samples, in place of `shape`.
+    name
+        The key under which this input's data may be given.
     tensor
         A symbolic tensor, whose shape and dtype are taken.
 
@@ -124,4 +136,4 @@ def Input(
     """
     if tensor is not None:
         batch_shape, dtype = tensor.shape, dtype or np.dtype(tensor.dtype)
-    return InputLayer(shape, batch_size, dtype, name, batch_shape=batch_shape).output
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, name).output
