@@ -9,7 +9,7 @@ import numpy as np
 from tapegrad.data.cursor import Cursor, IndexedCursor
 from tapegrad.data.dataset import INFINITE_CARDINALITY, Dataset, Run
 
-__all__ = ["Enumerated", "Skipped", "Taken"]
+__all__ = ["Chosen", "Enumerated", "Skipped", "Taken"]
 
 
 class Taken(Dataset):
@@ -165,3 +165,35 @@ class _NumberingCursor(Cursor):
 
     def close(self) -> None:
         self._source.close()
+
+
+class Chosen(Dataset):
+    """Some elements of a data set that can be reached by number, in an order.
+
+    Parameters
+    ----------
+    source
+        The data set.
+    indices
+        The numbers of the elements.
+    """
+
+    _indexed = True
+
+    def __init__(self, source: Dataset, indices: np.ndarray) -> None:
+        super().__init__(source)
+        self._source = source
+        self._indices = indices
+
+    def cardinality(self) -> int:
+        """Return how many were chosen."""
+        return len(self._indices)
+
+    def _length(self) -> int:
+        return len(self._indices)
+
+    def _rows(self, where: slice | np.ndarray) -> Any:
+        return self._source._rows(self._indices[where])
+
+    def _element(self, index: int) -> Any:
+        return self._source._element(int(self._indices[index]))

@@ -6,7 +6,7 @@ from collections import Counter
 
 from tapegrad.utils.lookup import snake_case
 
-__all__ = ["automatic_name"]
+__all__ = ["automatic_name", "count_anew"]
 
 _counts: Counter[str] = Counter()
 
@@ -17,3 +17,8 @@ def automatic_name(class_name: str) -> str:
     count = _counts[stem]
     _counts[stem] += 1
     return f"{stem}_{count}" if count else stem
+
+
+def count_anew() -> None:
+    """Let automatic names begin without numbers again, as in a new process."""
+    _counts.clear()

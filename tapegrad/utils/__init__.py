@@ -10,12 +10,61 @@ from tapegrad.utils.seeding import set_random_seed
 
 if TYPE_CHECKING:
     from tapegrad.plot import plot_model
+    from tapegrad.utils.dataset_splitting import split_dataset
+    from tapegrad.utils.downloading import get_file
+    from tapegrad.utils.images import array_to_img, img_to_array, load_img, save_img
+    from tapegrad.utils.normalizing import normalize
+    from tapegrad.utils.progress import Progbar
+    from tapegrad.utils.py_dataset import PyDataset, Sequence
+    from tapegrad.utils.sequences import pad_sequences
+    from tapegrad.utils.session import clear_session
+    from tapegrad.utils.timeseries import timeseries_dataset_from_array
 
-__all__ = ["to_categorical", "set_random_seed", "plot_model"]
+__all__ = [
+    "to_categorical",
+    "normalize",
+    "pad_sequences",
+    "timeseries_dataset_from_array",
+    "split_dataset",
+    "PyDataset",
+    "Sequence",
+    "get_file",
+    "array_to_img",
+    "img_to_array",
+    "load_img",
+    "save_img",
+    "Progbar",
+    "set_random_seed",
+    "clear_session",
+    "plot_model",
+]
+
+# Loaded at their first use: everything imports some module of this package, few need these.
+_MODULES = {
+    "Progbar": "utils.progress",
+    "PyDataset": "utils.py_dataset",
+    "Sequence": "utils.py_dataset",
+    "array_to_img": "utils.images",
+    "clear_session": "utils.session",
+    "get_file": "utils.downloading",
+    "img_to_array": "utils.images",
+    "load_img": "utils.images",
+    "normalize": "utils.normalizing",
+    "pad_sequences": "utils.sequences",
+    "plot_model": "plot",
+    "save_img": "utils.images",
+    "split_dataset": "utils.dataset_splitting",
+    "timeseries_dataset_from_array": "utils.timeseries",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Drawing stands on the highest floor and loads matplotlib.
-    if name == "plot_model":
-        return importlib.import_module("tapegrad.plot").plot_model
+    if name in _MODULES:
+        value = getattr(importlib.import_module(f"tapegrad.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'tapegrad.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
