@@ -203,4 +203,6 @@ class MeanMetricWrapper(Mean):
         mask = get_mask(y_pred)
         if mask is not None:
             sample_weight = masked_weights(sample_weight, mask)
+            if y_pred.shape == (*mask.shape, 1) and np.shape(y_true) == mask.shape:
+                y_true = to_host(y_true)[..., None]  # so that a value a time step is left
         Mean.update_state(self, self._values(y_true, y_pred), sample_weight)
