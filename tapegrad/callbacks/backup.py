@@ -142,7 +142,10 @@ class BackupAndRestore(Callback):
         from tapegrad.training.state import write_run
 
         os.makedirs(self.backup_dir, exist_ok=True)
-        if self.double_checkpoint and self._path.exists():
+        # One that was killed between the two has both names already.
+        linked = self._earlier.exists() and self._path.exists()
+        linked = linked and self._path.samefile(self._earlier)
+        if self.double_checkpoint and self._path.exists() and not linked:
             spare = self._path.with_suffix(".spare")
             spare.unlink(missing_ok=True)
             try:

@@ -27,7 +27,7 @@ class Compiling:
 
     def compile(
         self,
-        optimizer: Any = None,
+        optimizer: Any = "rmsprop",
         loss: Any = None,
         loss_weights: Any = None,
         metrics: Any = None,

@@ -128,9 +128,7 @@ class SavedRun:
         values, model = self._values, run.model
         self._assignment(run).apply()
         for name, optimizer in _optimizers(model).items():
-            state = values["optimizers"][name]
-            optimizer.build(_named(model, state["variables"]))
-            optimizer.set_state(state["values"])
+            optimizer.set_state(values["optimizers"][name]["values"])
         for metric, (_, state) in zip(_metrics(model), values["metrics"]):
             metric.set_state(state)
         run.data.set_state(values["data"])
@@ -156,21 +154,18 @@ class SavedRun:
 
     def _check_optimizer(self, name: str, optimizer: Any, model: Any) -> None:
         state = self._values["optimizers"][name]
-        own = optimizer.named_variables()
-        variables = _named(model, state["variables"])
-        unbuilt = not optimizer.built and bool(variables)
-        for key, array in state["values"].items():
-            # Slots are made when the state is taken up, of the shapes of the weights.
-            if key not in own and not unbuilt:
+        optimizer.build(_named(model, state["variables"]))  # makes its slots, which are zero
+        own, saved = optimizer.named_variables(), state["values"]
+        for key in sorted(set(own) | set(saved)):
+            if key not in own:
                 raise self._misfit(f"its optimizer has {key!r}, which {optimizer.name} lacks")
-            if key in own and own[key].shape != array.shape:
+            if key not in saved:
+                raise self._misfit(f"its optimizer lacks {key!r} of {optimizer.name}")
+            if own[key].shape != saved[key].shape:
                 raise self._misfit(
-                    f"{key!r} of its optimizer has shape {array.shape}, that of "
+                    f"{key!r} of its optimizer has shape {saved[key].shape}, that of "
                     f"{optimizer.name} has {own[key].shape}"
                 )
-        missing = [key for key in own if key not in state["values"]]
-        if missing:
-            raise self._misfit(f"its optimizer lacks {missing[0]!r} of {optimizer.name}")
 
     def _misfit(self, reason: str) -> ValueError:
         return ValueError(f"{self._source} does not fit the model: {reason}.")

@@ -274,7 +274,7 @@ def test_compile_checks_names():
         model.compile("adam", "mse", jit_compile=True)
     with pytest.raises(ValueError, match="2 entries for one output"):
         model.compile("adam", "mse", loss_weights=[1.0, 2.0])
-    model.compile(loss="mse")
+    model.compile(None, "mse")
     with pytest.raises(RuntimeError, match="no optimizer"):
         model.fit(X, TARGETS)
 
