@@ -161,15 +161,22 @@ def _datasets(file: Any) -> dict[str, Any]:
             return
         if item.is_virtual or item.external:
             raise ValueError(f"{path} refers to other files, which is not allowed.")
-        found["/".join(_EARLIER_NAMES.get(part, part) for part in parts)] = item
+        found[_latest(path)] = item
 
     file.visititems(note)
     return found
 
 
+def _latest(path: str) -> str:
+    """Return a path in one spelling for all versions of Keras."""
+    return "/".join(_EARLIER_NAMES.get(part, part) for part in path.split("/"))
+
+
 def _add_weights(file: Any, model: Layer, assignment: Assignment, by_name: bool) -> None:
     datasets = _datasets(file)
     named = keras_weights(model)
+    named.variables = {_latest(key): variable for key, variable in named.variables.items()}
+    named.layers = {_latest(group): name for group, name in named.layers.items()}
     if by_name:
         datasets = _renamed(datasets, named)
         present = {_group(key) for key in datasets}

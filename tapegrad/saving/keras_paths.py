@@ -96,7 +96,11 @@ def _numbered(stem: str, counts: Counter[str]) -> str:
 
 def _class_name(layer: Layer) -> str:
     name = type(layer).__name__
-    return "functional" if name == "Model" else snake_case(name)
+    return snake_case(_OTHER_NAMES.get(name, name))
+
+
+# Classes whose own name in Keras is not the one under which it exports them.
+_OTHER_NAMES = {"Model": "Functional", "GroupQueryAttention": "GroupedQueryAttention"}
 
 
 # ---- the parts of a layer ------------------------------------------------------------
@@ -140,14 +144,18 @@ def _recurrent(layer: Any) -> tuple[list[Variable], Parts]:
     return [], [("cell", _Weights(layer.weights))]
 
 
-def _attention(layer: Any) -> tuple[list[Variable], Parts]:
-    weights = layer.weights
-    each = len(weights) // 4  # a kernel, and a bias if there are biases
-    names = ("query_dense", "key_dense", "value_dense", "output_dense")
-    return [], [
-        (name, _Weights(weights[each * index : each * (index + 1)]))
-        for index, name in enumerate(names)
-    ]
+def _attention(prefix: str) -> Callable[[Any], tuple[list[Variable], Parts]]:
+    """Return the rule for attention with projections; GroupQueryAttention has private ones."""
+
+    def rule(layer: Any) -> tuple[list[Variable], Parts]:
+        weights = layer.weights
+        each = len(weights) // 4  # a kernel, and a bias if there are biases
+        return [], [
+            (f"{prefix}{name}_dense", _Weights(weights[each * index : each * (index + 1)]))
+            for index, name in enumerate(("query", "key", "value", "output"))
+        ]
+
+    return rule
 
 
 def _of_attributes(*names: str) -> Callable[[Any], tuple[list[Variable], Parts]]:
@@ -170,6 +178,7 @@ _COMPOSED: dict[str, Callable[[Any], tuple[list[Variable], Parts]]] = {
     "StackedRNNCells": _of_attributes("cells"),
     "Bidirectional": _of_attributes("forward_layer", "backward_layer"),
     "TimeDistributed": _of_attributes("layer"),
-    "MultiHeadAttention": _attention,
+    "GroupQueryAttention": _attention("_"),
+    "MultiHeadAttention": _attention(""),
     "SpectralNormalization": _spectral,
 }

@@ -6,7 +6,7 @@ member of a ``.tapegrad`` archive     content
 ``metadata.json``                     format, version of tapegrad, date, SHA-256 of the others
 ``config.json``                       classes and arguments of all layers; what `compile` was given
 ``weights.safetensors``               the weights by their place in the model
-``optimizer.safetensors``             moments, counters and the learning rate of the optimizer
+``optimizer.safetensors``             moments, counters and learning rates of optimizers
 ``generators.safetensors``            states of the random generators that layers own
 ====================================  ============================================================
 
@@ -29,7 +29,11 @@ from tapegrad.saving.architecture import describe_model, make_model
 from tapegrad.saving.archive import parse_json, read_archive, write_archive
 from tapegrad.saving.assignment import Assignment
 from tapegrad.saving.compilation import compile_again, describe_compilation
-from tapegrad.saving.optimizer_state import add_optimizer_state, optimized_weights
+from tapegrad.saving.optimizer_state import (
+    add_optimizer_states,
+    optimized_weights,
+    optimizer_states,
+)
 from tapegrad.saving.tensors_file import pack_tensors, unpack_tensors
 from tapegrad.utils.serialization import custom_object_scope
 
@@ -41,7 +45,7 @@ OPTIMIZER = "optimizer.safetensors"
 GENERATORS = "generators.safetensors"
 
 _FORMAT = 1
-_LISTS = ("layers", "optimized")
+_KINDS: dict[str, type] = {"layers": list, "optimized": dict}
 
 
 def save_model(
@@ -52,7 +56,9 @@ def save_model(
 ) -> None:
     """Write a whole model: architecture, weights, what it was compiled with, state of training.
 
-    The file is complete under its name, or what was there before is untouched.
+    The file is complete under its name, or what was there before is untouched. What it does not
+    hold, as in Keras: the default generator, and what stateful recurrent layers carry from batch to
+    batch.
 
     Parameters
     ----------
@@ -102,9 +108,8 @@ def save_model(
     members = {WEIGHTS: _packed(model.named_weights())}
     if include_optimizer and getattr(model, "_compiled", False):
         config["compile"] = describe_compilation(model)
-        if model.optimizer is not None:
-            config["optimized"] = optimized_weights(model)
-            members[OPTIMIZER] = pack_tensors(model.optimizer.get_state())
+        config["optimized"] = optimized_weights(model)
+        members[OPTIMIZER] = pack_tensors(optimizer_states(model))
     generators = _generator_states(model)
     if generators:
         members[GENERATORS] = _packed(generators)
@@ -156,7 +161,9 @@ def _load(name: str, compile: bool) -> Any:
     members = _members(name)
     source = f"{CONFIG} in {name}"
     config = parse_json(members[CONFIG], source)
-    if not (isinstance(config, dict) and all(isinstance(config.get(k, []), list) for k in _LISTS)):
+    if not isinstance(config, dict) or any(
+        not isinstance(config.get(name, kind()), kind) for name, kind in _KINDS.items()
+    ):
         raise ValueError(f"{source} does not describe a model.")
     model = make_model(config, source)
     _set_layer_states(model, config.get("layers", []))
@@ -165,9 +172,8 @@ def _load(name: str, compile: bool) -> Any:
     assignment.add_named(_generator_states(model), _unpacked(members, GENERATORS, name))
     if compile and config.get("compile") is not None:
         compile_again(model, config["compile"], source)
-        if OPTIMIZER in members and model.optimizer is not None:
-            state = _unpacked(members, OPTIMIZER, name)
-            add_optimizer_state(model, config.get("optimized", []), state, assignment)
+        states = _unpacked(members, OPTIMIZER, name)
+        add_optimizer_states(model, config.get("optimized", {}), states, assignment)
     assignment.apply()
     return model
 

@@ -9,9 +9,11 @@ It fills the folder `saving` beside itself; the tests read that folder and need 
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import torch
@@ -188,6 +190,61 @@ def nested() -> None:
     keep("nested", model, x)
 
 
+LAYERS = {
+    "AdditiveAttention": [({}, 2)],
+    "Attention": [({"use_scale": True, "score_mode": "concat"}, 2)],
+    "BatchNormalization": [({}, 1), ({"scale": False}, 1)],
+    "Conv1D": [({"filters": 3, "kernel_size": 2}, 1)],
+    "Conv1DTranspose": [({"filters": 3, "kernel_size": 2}, 1)],
+    "DepthwiseConv1D": [({"kernel_size": 2}, 1)],
+    "EinsumDense": [({"equation": "abc,cd->abd", "output_shape": [None, 3], "bias_axes": "d"}, 1)],
+    "GroupNormalization": [({"groups": 2}, 1)],
+    "GroupQueryAttention": [
+        ({"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}, 2),
+        ({"head_dim": 3, "num_query_heads": 2, "num_key_value_heads": 2, "use_bias": False}, 2),
+    ],
+    "GRU": [({"units": 3, "reset_after": False}, 1)],
+    "LayerNormalization": [({}, 1)],
+    "MultiHeadAttention": [({"num_heads": 2, "key_dim": 3, "use_bias": False}, 2)],
+    "Normalization": [({}, 1)],
+    "PReLU": [({}, 1)],
+    "RMSNormalization": [({}, 1)],
+    "SeparableConv1D": [({"filters": 3, "kernel_size": 2}, 1)],
+    "SimpleRNN": [({"units": 3, "use_bias": False}, 1)],
+    "UnitNormalization": [({}, 1)],
+}
+
+
+def paths() -> None:
+    """What the weights of each layer are called, in a file that holds this layer alone."""
+    found = []
+    for name, cases in LAYERS.items():
+        for options, count in cases:
+            layer = getattr(layers, name)(**options)
+            inputs = keras.Input((5, 4))
+            given = [inputs] * count
+            outputs = layer(given) if name in ("AdditiveAttention", "Attention") else layer(*given)
+            keras.Model(inputs, outputs).save_weights(HERE / "one.weights.h5")
+            found.append(
+                {"layer": name, "options": options, "inputs": count, "paths": shapes_in_file()}
+            )
+    (HERE / "one.weights.h5").unlink()
+    (HERE / "paths.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def shapes_in_file() -> dict[str, list[int]]:
+    """Return the shapes of all datasets by path."""
+    shapes: dict[str, list[int]] = {}
+
+    def note(path: str, item) -> None:
+        if hasattr(item, "shape"):
+            shapes[path] = list(item.shape)
+
+    with h5py.File(HERE / "one.weights.h5") as file:
+        file.visititems(note)
+    return shapes
+
+
 def compress(path: Path) -> None:
     """Write an archive anew, compressed, as files in a repository should be."""
     with zipfile.ZipFile(path) as archive:
@@ -322,6 +379,7 @@ def main() -> None:
     HERE.mkdir(exist_ok=True)
     for make in (mlp, cnn, text, attention, graph, operators, nested):
         make()
+    paths()
     for path in HERE.glob("*.keras"):
         compress(path)
     for make in (torch_mlp, torch_cnn, torch_generator, torch_recurrent, torch_attention):

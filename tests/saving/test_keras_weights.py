@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from saving_networks import FOLDER, check
 
 import tapegrad as tg
 from tapegrad import layers
+from tapegrad.saving.keras_paths import keras_weights
 
 h5py = pytest.importorskip("h5py")
 
@@ -51,6 +53,27 @@ def test_what_is_written_has_keras_names_and_comes_back(name, reference, tmp_pat
     other = built(name, reference)
     other.load_weights(path)
     for one, two in zip(model.get_weights(), other.get_weights()):
+        np.testing.assert_array_equal(one, two)
+
+
+PATHS = json.loads((FOLDER / "paths.json").read_text())
+
+
+@pytest.mark.parametrize("case", PATHS, ids=lambda case: case["layer"])
+def test_the_weights_of_each_layer_have_keras_names(case, tmp_path):
+    layer = getattr(layers, case["layer"])(**case["options"])
+    inputs = tg.Input((5, 4))
+    given = [inputs] * case["inputs"]
+    listed = case["layer"] in ("AdditiveAttention", "Attention")
+    model = tg.Model(inputs, layer(given) if listed else layer(*given))
+    named = keras_weights(model).variables
+    assert {path: list(v.shape) for path, v in named.items()} == case["paths"]
+    values = [np.full(v.shape, i, v.dtype) for i, v in enumerate(model.weights)]
+    model.set_weights(values)
+    model.save_weights(tmp_path / "one.weights.h5")
+    model.set_weights([0 * value for value in values])
+    model.load_weights(tmp_path / "one.weights.h5")
+    for one, two in zip(model.get_weights(), values, strict=True):
         np.testing.assert_array_equal(one, two)
 
 

@@ -289,6 +289,45 @@ def test_a_compile_of_ones_own(tmp_path):
             assert again.loss_fn is double
 
 
+def test_two_optimizers(tmp_path):
+    class Pair(tg.Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = layers.Dense(3), layers.Dense(3)
+
+        def call(self, inputs):
+            return self.second(self.first(inputs))
+
+        def compile(self, first_optimizer, second_optimizer):
+            super().compile(loss="mse")
+            self.first_optimizer = first_optimizer
+            self.second_optimizer = second_optimizer
+
+        def get_compile_config(self):
+            names = ("first_optimizer", "second_optimizer")
+            return {name: saving.serialize(getattr(self, name)) for name in names}
+
+        def train_step(self, data):
+            x, y = data
+            with tg.Tape(persistent=True) as tape:
+                loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            for layer, optimizer in (
+                (self.first, self.first_optimizer),
+                (self.second, self.second_optimizer),
+            ):
+                weights = layer.trainable_variables
+                optimizer.apply(tape.gradient(loss, weights), weights)
+            return {"loss": float(loss)}
+
+    model = Pair()
+    model.compile(tg.optimizers.Adam(0.1), tg.optimizers.SGD(0.1, momentum=0.9))
+    step(model, 2)
+    model.save(tmp_path / "model.tapegrad")
+    again = tg.load_model(tmp_path / "model.tapegrad", {"Pair": Pair})
+    assert step(again, 3) == step(model, 3)
+    equal(again.get_weights(), model.get_weights())
+
+
 def test_names_and_overwriting(tmp_path):
     model = compiled("adam")
     with pytest.raises(ValueError, match=r"names end in \.tapegrad"):
@@ -465,7 +504,10 @@ def edit_config(function):
         (lambda c: c["config"]["layers"].__delitem__(-1), "which the model lacks"),
         (lambda c: c["compile"].update(loss="msee"), "msee"),
         (lambda c: c["compile"].update(losses="mse"), "does not describe how the model is comp"),
-        (lambda c: c.update(optimized=["dense/kern"]), "dense/kern, which the model lacks"),
+        (
+            lambda c: c.update(optimized={"optimizer": ["dense/kern"]}),
+            "dense/kern, which the model lacks",
+        ),
     ],
 )
 def test_a_description_that_is_wrong(saved, change, match):
