@@ -9,7 +9,7 @@ from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, Shape
 
-__all__ = ["Merge", "check_list"]
+__all__ = ["Merge", "check_inputs", "check_list"]
 
 Masks = Sequence[Any] | None
 
@@ -36,6 +36,14 @@ def check_list(layer: Layer, shapes: Any, least: int = 1, most: int | None = Non
             f"expected {wanted}."
         )
     return [tuple(shape) for shape in shapes]
+
+
+def check_inputs(layer: Layer, inputs: Any, least: int = 1, most: int | None = None) -> None:
+    """Raise ValueError unless the inputs of a call are a list of the right length."""
+    if not isinstance(inputs, list | tuple):
+        check_list(layer, inputs.shape, least, most)
+    if len(inputs) < least or (most is not None and len(inputs) > most):
+        check_list(layer, [value.shape for value in inputs], least, most)
 
 
 class Merge(Layer):
@@ -70,6 +78,7 @@ class Merge(Layer):
 
     def call(self, inputs: Any, mask: Masks = None) -> Tensor:
         """Return the inputs, joined."""
+        check_inputs(self, inputs, self._least, self._most)
         if len({value.shape[:1] for value in inputs}) > 1:
             raise self._misfit([value.shape for value in inputs], "as many samples in each")
         masks = list(mask) if mask is not None else [None] * len(inputs)

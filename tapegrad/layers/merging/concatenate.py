@@ -8,7 +8,7 @@ from typing import Any
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Shape
-from tapegrad.layers.merging.base import Masks, Merge, check_list
+from tapegrad.layers.merging.base import Masks, Merge, check_inputs, check_list
 
 __all__ = ["Concatenate", "concatenate"]
 
@@ -42,6 +42,7 @@ class Concatenate(Merge):
 
     def call(self, inputs: Any, mask: Masks = None) -> Tensor:
         """Return the inputs, joined."""
+        check_inputs(self, inputs)
         shapes = [value.shape for value in inputs]
         position = self._position(shapes)
         if len({(*shape[:position], *shape[position + 1 :]) for shape in shapes}) > 1:
