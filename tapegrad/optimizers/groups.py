@@ -179,37 +179,42 @@ class Groups:
 
     def add(self, variables: Sequence[Variable]) -> None:
         """Make slots for variables, those that have them already left out."""
-        fresh: dict[Any, list[Variable]] = {}
-        for variable in variables:
-            if id(variable) in self._place:
-                continue
-            rule = self._rule_for(variable)
+        fresh = [variable for variable in variables if id(variable) not in self._place]
+        for variable in fresh:
             self._place[id(variable)] = len(self.variables)
             self.variables.append(variable)
-            self.slots.append(self._plan.make(variable, rule))
-            key = (variable.dtype, variable.device, id(rule))
-            fresh.setdefault(key, []).append(variable)
-        for members in fresh.values():
-            self.all.append(self._group(members))
+            self.slots.append(self._plan.make(variable, self._rule_for(variable)))
+        self.all += [self._group(members) for members in self._kinds(fresh)]
 
     def select(self, variables: Sequence[Variable]) -> list[Group]:
         """Return the groups that hold exactly these variables.
 
-        A group of which only a part is wanted (the others have no gradient) is cut in two, and
-        stays so.
+        Variables are grouped anew where they are not together, or with others that are not wanted
+        (which have no gradient). So the groups of a step depend on its variables alone, not on what
+        was before, and a run that is resumed sums up in the same order.
         """
         wanted = {id(variable) for variable in variables}
+        kinds = self._kinds([v for v in self.variables if id(v) in wanted])
+        standing = {tuple(map(id, group.variables)): group for group in self.all}
         chosen: list[Group] = []
-        for group in list(self.all):
-            members = [v for v in group.variables if id(v) in wanted]
+        for members in kinds:
+            group = standing.pop(tuple(map(id, members)), None)
+            chosen.append(self._group(members) if group is None else group)
+        self.all = list(chosen)
+        for identities, group in standing.items():
             others = [v for v in group.variables if id(v) not in wanted]
-            if members and others:
-                place = self.all.index(group)
-                self.all[place : place + 1] = [self._group(members), self._group(others)]
-                group = self.all[place]
-            if members:
-                chosen.append(group)
+            if others:
+                complete = len(others) == len(identities)
+                self.all.append(group if complete else self._group(others))
         return chosen
+
+    def _kinds(self, variables: Sequence[Variable]) -> list[list[Variable]]:
+        """Return the variables by dtype, device and rule."""
+        kinds: dict[Any, list[Variable]] = {}
+        for variable in variables:
+            key = (variable.dtype, variable.device, id(self._rule_for(variable)))
+            kinds.setdefault(key, []).append(variable)
+        return list(kinds.values())
 
     def _group(self, variables: Sequence[Variable]) -> Group:
         slots = [self.slots[self._place[id(variable)]] for variable in variables]

@@ -143,12 +143,14 @@ class CosineDecayRestarts(LearningRateSchedule):
             return restart, elapsed - restart
         grown = 1.0 + elapsed * (self.t_mul - 1.0)
         restart = math.floor(math.log(grown) / math.log(self.t_mul))
-        # The quotient of logarithms may fall just beside a whole number.
-        if self._start(restart + 1) <= elapsed:
+        # The quotient of logarithms and the sum of periods may fall just beside a whole step.
+        nearly = elapsed * (1.0 + 1e-9)
+        if self._start(restart + 1) <= nearly:
             restart += 1
-        elif self._start(restart) > elapsed:
+        elif self._start(restart) > nearly:
             restart -= 1
-        return restart, (elapsed - self._start(restart)) / self.t_mul**restart
+        passed = max(elapsed - self._start(restart), 0.0)
+        return restart, passed / self.t_mul**restart
 
     def _start(self, restart: int) -> float:
         return (self.t_mul**restart - 1.0) / (self.t_mul - 1.0)

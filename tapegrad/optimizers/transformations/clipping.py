@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tapegrad import ops
 from tapegrad.optimizers.transformations.base import Transformation
 
@@ -136,8 +138,8 @@ class ClipByGlobalNorm(Transformation):
             norm = ops.astype(ops.global_norm(group.updates), "float64").to("cpu")
             squares = squares + norm * norm
         norm = ops.sqrt(squares)
-        # An infinite norm makes the difference, and with it every factor, NaN.
-        factor = self.max_norm / ops.maximum(norm, self.max_norm) + (norm - norm)
+        factor = self.max_norm / ops.maximum(norm, self.max_norm)
+        factor = ops.where(ops.isfinite(norm), factor, np.nan)
         for group in groups:
             ops.scale_update(group.updates, factor)
 
