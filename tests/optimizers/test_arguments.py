@@ -168,3 +168,22 @@ def test_schedules_in_descriptions():
     assert Adam.from_config(config).get_config() == config
     with pytest.raises(TypeError, match="learning_rate is a lambda"):
         Adam(lambda: 0.1).get_config()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "name", ["Adam", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "Lamb"]
+)
+def test_an_epsilon_of_zero_divides_by_no_zero(name, dtype):
+    options = {"initial_accumulator_value": 0.0} if name == "Adagrad" else {}
+    optimizer = make(name, learning_rate=0.125, epsilon=0.0, **options)
+    variables = [tg.Variable(np.ones(size, dtype)) for size in (3, 18)]
+    for _ in range(3):
+        gradients = [np.ones(3, dtype), np.ones(18, dtype)]
+        gradients[0][1] = 0.0
+        optimizer.apply([tg.tensor(g) for g in gradients], variables)
+    assert variables[0].numpy()[1] == 1.0
+    assert np.isfinite(variables[0].numpy()).all()
+    assert np.isfinite(variables[1].numpy()).all()
+    if name != "Adadelta":  # which begins with no step at all
+        assert (variables[1].numpy() < 1.0).all()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["in_interval", "not_negative"]
+__all__ = ["checked_epsilon", "in_interval", "not_negative"]
+
+_SMALLEST = 1.1754943508222875e-38  # of the normal numbers of float32
 
 
 def in_interval(owner: str, name: str, value: float, *, closed: bool = False) -> float:
@@ -30,3 +32,17 @@ def not_negative(owner: str, name: str, value: float) -> float:
     if not value >= 0:
         raise ValueError(f"{owner}: {name} must not be negative, but is {value}.")
     return float(value)
+
+
+def checked_epsilon(owner: str, value: float, name: str = "epsilon") -> float:
+    """Return what is added to a divisor, or raise ValueError if it is negative.
+
+    In place of 0 comes the smallest normal number, so that an element which never had a gradient
+    stays where it is, rather than becoming 0 / 0.
+
+    Examples
+    --------
+    >>> checked_epsilon("Adam", 1e-7)
+    1e-07
+    """
+    return max(not_negative(owner, name, value), _SMALLEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tapegrad import ops
 from tapegrad._core.variable import Variable
 from tapegrad.optimizers.transformations.base import Rule, Settings, Slots, zeros
-from tapegrad.optimizers.transformations.checks import in_interval, not_negative
+from tapegrad.optimizers.transformations.checks import checked_epsilon, in_interval, not_negative
 
 __all__ = [
     "Orthogonalize",
@@ -53,7 +53,7 @@ class ScaleByLamb(Rule):
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> None:
         self.beta_1 = in_interval("Lamb", "beta_1", beta_1)
         self.beta_2 = in_interval("Lamb", "beta_2", beta_2)
-        self.epsilon = not_negative("Lamb", "epsilon", epsilon)
+        self.epsilon = checked_epsilon("Lamb", epsilon)
 
     def step(self, parameters: Variable, gradients: Variable, slots: Slots, by: Settings) -> None:
         """Update a buffer of parameters in place."""
@@ -116,7 +116,7 @@ class ScaleByFactoredRms(Rule):
         clip_threshold: float = 1.0,
     ) -> None:
         self.beta_2_decay = float(beta_2_decay)
-        self.epsilon_1 = not_negative("Adafactor", "epsilon_1", epsilon_1)
+        self.epsilon_1 = checked_epsilon("Adafactor", epsilon_1, "epsilon_1")
         self.epsilon_2 = not_negative("Adafactor", "epsilon_2", epsilon_2)
         if not clip_threshold > 0:
             raise ValueError(f"Adafactor: clip_threshold must be above 0, but is {clip_threshold}.")

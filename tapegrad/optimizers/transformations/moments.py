@@ -5,7 +5,7 @@ from __future__ import annotations
 from tapegrad import ops
 from tapegrad._core.variable import Variable
 from tapegrad.optimizers.transformations.base import Rule, Settings, Slots, zeros
-from tapegrad.optimizers.transformations.checks import in_interval, not_negative
+from tapegrad.optimizers.transformations.checks import checked_epsilon, in_interval
 
 __all__ = [
     "ScaleByAdam",
@@ -24,7 +24,7 @@ class _Moments(Rule):
         owner = type(self).__name__.removeprefix("ScaleBy")
         self.beta_1 = in_interval(owner, "beta_1", beta_1)
         self.beta_2 = in_interval(owner, "beta_2", beta_2)
-        self.epsilon = not_negative(owner, "epsilon", epsilon)
+        self.epsilon = checked_epsilon(owner, epsilon)
 
 
 class ScaleByAdam(_Moments):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tapegrad import ops
 from tapegrad._core.variable import Variable
 from tapegrad.optimizers.transformations.base import Rule, Settings, Slots, zeros
-from tapegrad.optimizers.transformations.checks import in_interval, not_negative
+from tapegrad.optimizers.transformations.checks import checked_epsilon, in_interval, not_negative
 
 if TYPE_CHECKING:
     from tapegrad.optimizers.groups import Group
@@ -56,7 +56,7 @@ class ScaleByAdagrad(Rule):
     def __init__(self, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7) -> None:
         initial = not_negative("Adagrad", "initial_accumulator_value", initial_accumulator_value)
         self.initial_accumulator_value = initial
-        self.epsilon = not_negative("Adagrad", "epsilon", epsilon)
+        self.epsilon = checked_epsilon("Adagrad", epsilon)
         self.slots = {"accumulator": initial}
 
     def step(self, parameters: Variable, gradients: Variable, slots: Slots, by: Settings) -> None:
@@ -104,7 +104,7 @@ class ScaleByAdadelta(Rule):
 
     def __init__(self, rho: float = 0.95, epsilon: float = 1e-7) -> None:
         self.rho = in_interval("Adadelta", "rho", rho)
-        self.epsilon = not_negative("Adadelta", "epsilon", epsilon)
+        self.epsilon = checked_epsilon("Adadelta", epsilon)
 
     def step(self, parameters: Variable, gradients: Variable, slots: Slots, by: Settings) -> None:
         """Update a buffer of parameters in place."""
@@ -162,7 +162,7 @@ class ScaleByRms(Rule):
         momentum: float = 0.0,
     ) -> None:
         self.rho = in_interval("RMSprop", "rho", rho)
-        self.epsilon = not_negative("RMSprop", "epsilon", epsilon)
+        self.epsilon = checked_epsilon("RMSprop", epsilon)
         self.momentum = in_interval("RMSprop", "momentum", momentum, closed=True)
         self.centered = bool(centered)
         self.takes_rate = not momentum
