@@ -27,8 +27,17 @@ def to_host(x: Any) -> np.ndarray:
     return x if type(x) is np.ndarray else np.asarray(x)
 
 
-def align(y_true: Any, y_pred: Any, owner: str) -> tuple[np.ndarray, np.ndarray]:
+def align(y_true: Any, y_pred: Any, owner: str, hint: str = "") -> tuple[np.ndarray, np.ndarray]:
     """Return both as arrays of one shape; one trailing axis of size 1 may be missing.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        Labels and predictions.
+    owner
+        Who asks, for errors.
+    hint
+        What to try if `y_pred` has an axis more than the labels.
 
     Raises
     ------
@@ -42,9 +51,10 @@ def align(y_true: Any, y_pred: Any, owner: str) -> tuple[np.ndarray, np.ndarray]
         elif pred.shape == (*true.shape, 1):
             true = true[..., None]
         else:
+            rows = true.shape in (pred.shape[:-1], (*pred.shape[:-1], 1))
             raise ValueError(
                 f"{owner}: y_true has shape {true.shape} and y_pred {pred.shape}; they must agree "
-                "(a trailing axis of size 1 aside)."
+                f"(a trailing axis of size 1 aside).{hint if rows else ''}"
             )
     return true, pred
 

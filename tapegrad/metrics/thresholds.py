@@ -72,15 +72,8 @@ class Thresholds:
         true, pred, weights = given
         if pred.dtype.kind != "f":
             pred = pred.astype(np.float64)
-        if len(self.values) == 1 and pred.ndim == 1:
-            chosen = pred > self.values.astype(pred.dtype)
-            hits, wrong = _total(chosen & true, weights), _total(chosen & ~true, weights)
-            return Counts(
-                hits,
-                wrong,
-                _total(~true, weights) - wrong,
-                _total(true, weights) - hits,
-            )
+        if len(self.values) == 1 and pred.ndim == 1 and weights is None:
+            return _quick_counts(true, pred > self.values[0].astype(pred.dtype))
         buckets = self._exceeded(pred)
         hits, positives = self._from_above(buckets, true, weights)
         wrong, negatives = self._from_above(buckets, ~true, weights)
@@ -113,11 +106,13 @@ class Thresholds:
         return (above[:, 0], sums[0, 0]) if which.ndim == 1 else (above, sums[0])
 
 
-def _total(which: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Return the weight of some decisions, as an array of one."""
-    if weights is None:
-        return np.array([np.count_nonzero(which)], dtype=np.float64)
-    return np.array([weights @ which])
+def _quick_counts(true: np.ndarray, chosen: np.ndarray) -> Counts:
+    """Return the counts at one threshold: what is needed at every step of a training."""
+    hits = np.count_nonzero(true & chosen)
+    wrong = np.count_nonzero(chosen) - hits
+    missed = np.count_nonzero(true) - hits
+    numbers = np.array([[hits], [wrong], [true.size - hits - wrong - missed], [missed]])
+    return Counts(*numbers)
 
 
 def decisions(
@@ -157,7 +152,8 @@ def decisions(
     ValueError
         If the shapes do not fit.
     """
-    true, pred = align(y_true, y_pred, owner)
+    hint = " For class numbers make one-hot rows with utils.to_categorical."
+    true, pred = align(y_true, y_pred, owner, hint)
     if true.dtype != bool:
         true = true.astype(bool)
     if top_k is not None:

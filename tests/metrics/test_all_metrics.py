@@ -281,6 +281,12 @@ def test_arguments_are_checked(make, message):
         make()
 
 
+def test_class_numbers_for_decisions_name_the_way_out():
+    for metric in (m.Precision(), m.AUC(), m.FalseNegatives()):
+        with pytest.raises(ValueError, match="to_categorical"):
+            metric.update_state(LABELS, CHANCES)
+
+
 def test_top_k_names_a_class_out_of_range():
     with pytest.raises(ValueError, match="label 3 in y_true"):
         m.SparseTopKCategoricalAccuracy(k=1)([3], [[0.1, 0.2, 0.7]])
