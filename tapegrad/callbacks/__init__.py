@@ -1,5 +1,7 @@
 """Callbacks: what happens besides training. Names and methods of Keras 3."""
 
+from tapegrad.callbacks.averaging import SwapEMAWeights
+from tapegrad.callbacks.backup import BackupAndRestore
 from tapegrad.callbacks.base import Callback, CallbackList
 from tapegrad.callbacks.checkpoint import ModelCheckpoint
 from tapegrad.callbacks.csv_logger import CSVLogger
@@ -21,11 +23,13 @@ __all__ = [
     "MonitorCallback",
     "History",
     "ModelCheckpoint",
+    "BackupAndRestore",
     "EarlyStopping",
     "StopAtThreshold",
     "TerminateOnNaN",
     "LearningRateScheduler",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "CSVLogger",
     "TensorBoard",
     "LambdaCallback",
