@@ -75,7 +75,7 @@ class STFT(Initializer):
         if isinstance(self.window, str):
             import scipy.signal
 
-            window = scipy.signal.get_window(self.window, frame, self.periodic)
+            window: Any = scipy.signal.get_window(self.window, frame, self.periodic)
         else:
             window = np.asarray(self.window, dtype=np.float64)
         if window.shape != (frame,):

@@ -138,7 +138,9 @@ class GroupQueryAttention(Layer):
         self.seed = seed
         self._scale = 1.0 / math.sqrt(head_dim)
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         """Make the projections for inputs of these shapes."""
         key_shape = value_shape if key_shape is None else key_shape
         self.compute_output_shape(query_shape, value_shape, key_shape)
@@ -178,7 +180,7 @@ class GroupQueryAttention(Layer):
         layer._accepts_masked = True  # the masks are seen to here
         return layer
 
-    def call(
+    def call(  # type: ignore[override]
         self,
         query: Any,
         value: Any,
@@ -287,7 +289,7 @@ class GroupQueryAttention(Layer):
         heads = (shared, group) if mask.shape[1] > 1 else (1, 1)
         return mask.reshape((mask.shape[0], *heads, *positions))
 
-    def compute_output_shape(
+    def compute_output_shape(  # type: ignore[override]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> Shape:
         """Return the query's shape.

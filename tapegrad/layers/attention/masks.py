@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tapegrad import ops
 from tapegrad.utils.tensors import as_tensor
 
-__all__ = ["as_mask", "causal_mask", "joined_mask", "sliding_window_mask"]
+__all__ = ["as_mask", "causal_mask", "joined_mask", "mask_of_positions", "sliding_window_mask"]
 
 
 def as_mask(mask: Any) -> Any:
@@ -67,3 +68,15 @@ def joined_mask(
     for part in parts:
         joined = part if joined is None else ops.logical_and(joined, part)
     return joined
+
+
+def mask_of_positions(mask: Any, rest: int, queries: tuple[int, ...], keys: tuple[int, ...]) -> Any:
+    """Return a mask with `rest` leading axes (the last of them heads), then queries and keys."""
+    pairs = len(queries) + len(keys)
+    leading = mask.shape[: max(0, mask.ndim - pairs)]
+    positions = mask.shape[len(leading) :]
+    mask = mask.reshape((*leading, *(1,) * (rest - len(leading)), *positions))
+    if len(queries) == 1:
+        return mask
+    mask = ops.broadcast_to(mask, (*mask.shape[:rest], *queries, *keys))
+    return mask.reshape((*mask.shape[:rest], math.prod(queries), math.prod(keys)))

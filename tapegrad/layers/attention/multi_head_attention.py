@@ -12,6 +12,7 @@ from tapegrad.layers.attention.masks import (
     as_mask,
     causal_mask,
     joined_mask,
+    mask_of_positions,
     sliding_window_mask,
 )
 from tapegrad.layers.attention.weighted_sum import attend, explicit_weights
@@ -152,7 +153,9 @@ class MultiHeadAttention(Layer):
 
     # ---- building --------------------------------------------------------------------
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         """Make the projections for inputs of these shapes."""
         key_shape = value_shape if key_shape is None else key_shape
         self._check_key(value_shape, key_shape)
@@ -227,7 +230,7 @@ class MultiHeadAttention(Layer):
 
     # ---- calling ---------------------------------------------------------------------
 
-    def call(
+    def call(  # type: ignore[override]
         self,
         query: Any,
         value: Any,
@@ -299,7 +302,8 @@ class MultiHeadAttention(Layer):
         """Return the mask, and whether being causal is all that restricts attention."""
         query_mask = get_mask(query)
         given = (query_mask, value_mask, key_mask, attention_mask, self.sliding_window)
-        if (use_causal_mask or self.sliding_window is not None) and len(self._axes) > 1:
+        ordered = use_causal_mask or self.sliding_window is not None
+        if ordered and len(self._axes) != 1:
             raise ValueError(
                 f"Layer {self.name} (MultiHeadAttention): positions have an order along one axis "
                 f"only, but attention is over the axes {self._axes}; leave use_causal_mask and "
@@ -308,7 +312,7 @@ class MultiHeadAttention(Layer):
         if use_causal_mask and all(part is None for part in given):
             return None, True
         further = []
-        if use_causal_mask or self.sliding_window is not None:
+        if ordered:
             queries, keys = query.shape[self._axes[0]], value.shape[self._axes[0]]
             if use_causal_mask:
                 further.append(causal_mask(queries, keys))
@@ -336,7 +340,7 @@ class MultiHeadAttention(Layer):
         apart = tuple(query.shape[axis] for axis in rest)
         query, key, value = (_positions_last(x, rest, axes) for x in (query, key, value))
         if mask is not None:
-            mask = _mask_of_positions(mask, len(rest), queries, keys)
+            mask = mask_of_positions(mask, len(rest), queries, keys)
         weights = None
         drops = training and self.dropout > 0
         if return_weights or drops:
@@ -363,7 +367,7 @@ class MultiHeadAttention(Layer):
         """Return the query's mask."""
         return previous_mask
 
-    def compute_output_shape(
+    def compute_output_shape(  # type: ignore[override]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> Shape:
         """Return the query's shape, with the output's features."""
@@ -385,17 +389,3 @@ def _positions_last(x: Any, rest: tuple[int, ...], axes: tuple[int, ...]) -> Any
     if len(axes) == 1:
         return x
     return x.reshape((*x.shape[: len(rest)], -1, x.shape[-1]))
-
-
-def _mask_of_positions(
-    mask: Any, rest: int, queries: tuple[int, ...], keys: tuple[int, ...]
-) -> Any:
-    """Return a mask with `rest` leading axes (the last of them heads), then queries and keys."""
-    pairs = len(queries) + len(keys)
-    leading = mask.shape[: max(0, mask.ndim - pairs)]
-    positions = mask.shape[len(leading) :]
-    mask = mask.reshape((*leading, *(1,) * (rest - len(leading)), *positions))
-    if len(queries) == 1:
-        return mask
-    mask = ops.broadcast_to(mask, (*mask.shape[:rest], *queries, *keys))
-    return mask.reshape((*mask.shape[:rest], math.prod(queries), math.prod(keys)))

@@ -77,7 +77,7 @@ class Lambda(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape for an input's."""
-        wanted = self._output_shape
+        wanted: Any = self._output_shape
         if wanted is None:
             return super().compute_output_shape(input_shape)
         if callable(wanted):

@@ -202,8 +202,9 @@ class Discretization(Layer):
                 "nothing to adapt; give num_bins instead."
             )
         is_array = isinstance(data, np.ndarray | Operators) or not isinstance(data, Iterable)
+        batches: Any = [data] if is_array else data
         summary = np.zeros((2, 0), dtype=np.float32)
-        for step, batch in enumerate([data] if is_array else data):
+        for step, batch in enumerate(batches):
             if steps is not None and step >= steps:
                 break
             values = np.asarray(batch).astype(np.float32)
