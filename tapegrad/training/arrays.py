@@ -14,6 +14,7 @@ __all__ = [
     "as_array",
     "as_arrays",
     "check_lengths",
+    "dense",
     "is_array",
     "is_sparse",
     "is_structure",
@@ -202,6 +203,17 @@ def _refuse_nan(array: Any, name: str) -> None:
                 raise ValueError(
                     f"{name} holds NaN, first at [{index}]; fill or drop such samples."
                 )
+
+
+def dense(data: Any) -> Any:
+    """Return sparse and memory-mapped parts as plain arrays."""
+    if data is None or type(data) is np.ndarray:
+        return data
+    if isinstance(data, dict):
+        return {key: dense(part) for key, part in data.items()}
+    if isinstance(data, list | tuple):
+        return _like(data, [dense(part) for part in data])
+    return np.array(data, subok=False) if isinstance(data, np.ndarray) else data.toarray()
 
 
 def check_lengths(*named: tuple[str, Any]) -> int:

@@ -11,8 +11,7 @@ __all__ = ["frame_values", "is_frame"]
 
 def is_frame(data: Any) -> bool:
     """Whether data is a DataFrame or a Series of pandas."""
-    kind = type(data)
-    return kind.__module__.startswith("pandas.") and hasattr(data, "iloc")
+    return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "iloc")
 
 
 def frame_values(data: Any, name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad import random
-from tapegrad.training.arrays import as_arrays, check_lengths
+from tapegrad.training.arrays import as_arrays, check_lengths, dense
 from tapegrad.training.class_weights import weights_of_classes
 from tapegrad.training.sources import Batch, Source
 
@@ -75,19 +75,7 @@ class _Batches(Source):
             raise type(error)(f"In a batch of the {self.kind}, {error}") from None
         if self.class_weight is not None:
             weight = weights_of_classes(y, self.class_weight, weight, self.dtype)
-        return _dense(x), _dense(y), _dense(weight)
-
-
-def _dense(data: Any) -> Any:
-    """Return sparse and memory-mapped parts as plain arrays."""
-    if data is None or type(data) is np.ndarray:
-        return data
-    if isinstance(data, dict):
-        return {key: _dense(part) for key, part in data.items()}
-    if isinstance(data, list | tuple):
-        parts = [_dense(part) for part in data]
-        return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
-    return np.array(data, subok=False) if isinstance(data, np.ndarray) else data.toarray()
+        return dense(x), dense(y), dense(weight)
 
 
 class IteratorSource(_Batches):

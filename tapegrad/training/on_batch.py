@@ -9,7 +9,7 @@ import numpy as np
 from tapegrad._core.nest import map_structure
 from tapegrad._core.state import no_record, thread
 from tapegrad._core.tensor import Tensor
-from tapegrad.training.arrays import as_arrays
+from tapegrad.training.arrays import as_arrays, dense
 from tapegrad.training.sources import ArraySource, Batch
 from tapegrad.training.steps import Steps
 from tapegrad.training.values import as_list, to_python_logs
@@ -83,7 +83,7 @@ class OnBatch(Steps):
             In the structure of the model's outputs.
         """
         if type(x) is not np.ndarray or x.dtype is not self._input_dtype() or not len(x):
-            x = as_arrays(x, "x", self._input_dtype(), check_nan=False)
+            x = dense(as_arrays(x, "x", self._input_dtype(), check_nan=False))
         recorders = thread.listeners
         thread.listeners = ()
         try:
