@@ -219,7 +219,7 @@ def _require_tensorboard() -> None:
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             "TensorBoard: the package that writes event files is missing; install it with "
-            '"pip install tensorboard".',
+            'pip install "tapegrad[tensorboard]".',
             name="tensorboard",
         ) from None
 

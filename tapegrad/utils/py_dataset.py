@@ -17,12 +17,9 @@ class PyDataset:
 
     Parameters
     ----------
-    workers
-        How many threads `fit` may call ``__getitem__`` in.
-    use_multiprocessing
-        Accepted for Keras's signature: batches are made in threads.
-    max_queue_size
-        How many batches may wait.
+    workers, use_multiprocessing, max_queue_size
+        Accepted for Keras's signature: each batch is made when it is used. For batches that are
+        made ahead in threads see `tapegrad.data.Dataset`, its `map` and `prefetch`.
 
     Examples
     --------

@@ -136,7 +136,7 @@ def test_refused(arguments, message):
 
 def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(ModuleNotFoundError, match="pip install tensorboard"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install .tapegrad\[tensorboard\]"):
         TensorBoard(tmp_path).on_train_begin()
 
 
