@@ -204,7 +204,8 @@ def is_shape(value: Any) -> bool:
 def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the symbolic outputs of a layer, which is built, for symbolic arguments."""
     node = Node(layer, args, kwargs)
-    if layer._tells_output_shape and not any(_is_option(value) for value in kwargs.values()):
+    options = any(_is_option(value) for name, value in kwargs.items() if name != "training")
+    if layer._tells_output_shape and not options:
         shapes = layer._output_shapes_for(args, kwargs)
         outputs = _from_shapes(layer, shapes)
     else:
@@ -252,6 +253,8 @@ def _run_on_zeros(layer: Layer, args: Any, kwargs: Any, length: int) -> Any:
             return leaf
         return Tensor(np.zeros([length if n is None else n for n in leaf.shape], leaf.dtype))
 
+    if kwargs.get("training"):  # which might change statistics, and draws random numbers
+        kwargs = {**kwargs, "training": False}
     with no_record(), np.errstate(all="ignore"):  # a quotient of zeros is no cause for alarm
         outputs = layer(*map_structure(zeros, args), **map_structure(zeros, kwargs))
     layer._clear_losses()

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tapegrad import ops
@@ -80,27 +81,27 @@ class Contraction:
     right: str
     output: str
 
-    @property
+    @cached_property
     def batch(self) -> str:
         """Letters of axes along which there is one product each."""
         return "".join(c for c in self.output if c in self.left and c in self.right)
 
-    @property
+    @cached_property
     def rows(self) -> str:
         """Letters that only the left array brings into the result."""
         return "".join(c for c in self.left if c in self.output and c not in self.right)
 
-    @property
+    @cached_property
     def columns(self) -> str:
         """Letters that only the right array brings into the result."""
         return "".join(c for c in self.right if c in self.output and c not in self.left)
 
-    @property
+    @cached_property
     def summed(self) -> str:
         """Letters of the axes that are summed over."""
         return "".join(c for c in self.right if c in self.left and c not in self.output)
 
-    @property
+    @cached_property
     def is_dense(self) -> bool:
         """Whether this is a fully connected layer, axes being joined but not moved."""
         return (

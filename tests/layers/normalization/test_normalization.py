@@ -46,6 +46,15 @@ def test_fit_updates_the_statistics_and_predict_uses_them():
     np.testing.assert_array_equal(model.layers[0].moving_mean.numpy(), moved)
 
 
+def test_symbolic_calls_leave_the_statistics():
+    layer = layers.BatchNormalization()
+    inputs = tg.Input((5,))
+    model = tg.Model(inputs, layer(inputs, training=True))
+    np.testing.assert_array_equal(layer.moving_variance.numpy(), np.ones(5))
+    model(X)  # trains, as the network says
+    assert (layer.moving_mean.numpy() > 0).all()
+
+
 def test_a_tape_that_is_still_needed_keeps_the_old_statistics():
     layer = layers.BatchNormalization(dtype="float64")
     x = tg.Variable(X)
