@@ -1,4 +1,4 @@
-"""Figures of a training run, as matplotlib ``Figure`` objects.
+"""Figures of data, models and training runs, as matplotlib ``Figure`` objects.
 
 No figure touches ``pyplot``: no window opens, no figure is kept alive behind the
 caller's back, and a machine without a display will do.
@@ -12,6 +12,11 @@ function                 what it shows
 ``table_predictions``    how sure a classifier is of samples from a table
 ``predicted_and_true``   predicted against true numbers
 ``residuals``            errors of predicted numbers
+``forecast``             a series, forecasts of its end, and their errors
+``image_grid``           images side by side: samples, reconstructions
+``filters``              the weights of a convolution
+``feature_maps``         what the layers make of one image
+``latent_space``         the codes of samples, as points in a plane
 ``network``              the layers of a model and how they are connected
 ``plot_model``           the same, into a file
 ``save``                 writes a figure, whole or not at all
@@ -20,13 +25,21 @@ function                 what it shows
 
 from tapegrad.plot.classification import confusion_matrix, image_predictions, table_predictions
 from tapegrad.plot.curves import learning_curves
+from tapegrad.plot.images import feature_maps, filters, image_grid
+from tapegrad.plot.latent import latent_space
 from tapegrad.plot.network import network, plot_model
 from tapegrad.plot.regression import predicted_and_true, residuals
+from tapegrad.plot.series import forecast
 from tapegrad.plot.style import save
 
 __all__ = [
     "confusion_matrix",
+    "feature_maps",
+    "filters",
+    "forecast",
+    "image_grid",
     "image_predictions",
+    "latent_space",
     "learning_curves",
     "network",
     "plot_model",

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Two hues that colour-blind readers tell apart (Okabe & Ito, 2008), and greys.
+# Hues that colour-blind readers tell apart (after Okabe & Ito, 2008), and greys.
 BLUE = "#0072b2"
 ORANGE = "#d55e00"
+GREEN = "#009e73"
+PURPLE = "#aa4499"
 INK = "#222222"
 GREY = "#767676"
 RULE = "#d9d9d9"
