@@ -45,6 +45,8 @@ ALIASES = {
 def test_names(class_name: str, name: str):
     assert type(initializers.get(name)).__name__ == class_name
     assert type(initializers.get(class_name)).__name__ == class_name
+    if name in NAMES.values():
+        assert getattr(initializers, name) is getattr(initializers, class_name)
 
 
 def test_what_is_no_initializer():
