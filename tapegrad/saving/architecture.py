@@ -77,6 +77,8 @@ def make_model(described: Mapping[str, Any], source: str) -> Any:
         raise ValueError(
             f"{source} does not describe a model: {type(error).__name__}: {error}."
         ) from error
+    except MemoryError as error:
+        raise ValueError(f"{source} describes a model that is too large: {error}.") from error
     return model
 
 

@@ -12,6 +12,9 @@ from tapegrad.saving.tensors_file import read_tensors, write_tensors
 
 __all__ = ["load_weights", "save_weights"]
 
+# What parameters are called in PyTorch, and never here, where names have slashes.
+_OF_TORCH = (".weight", ".bias", ".running_mean", ".running_var", ".num_batches_tracked")
+
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -105,6 +108,12 @@ def load_weights(
         arrays = read_model_weights(name)
     else:
         arrays = read_tensors(name)
+    foreign = next((key for key in arrays if key.endswith(_OF_TORCH)), None)
+    if foreign is not None:
+        raise ValueError(
+            f"{name} holds the state dict of a PyTorch module, as in {foreign!r}; read it with "
+            "tapegrad.saving.load_torch_weights(model, path)."
+        )
     assignment = Assignment(name, skip_mismatch)
     assignment.add_named(model.named_weights(), arrays)
     assignment.apply()

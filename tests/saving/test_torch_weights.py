@@ -288,6 +288,10 @@ class TestMatching:
         with pytest.raises(ValueError, match=r"may hold code .*load_torch_weights"):
             self.two().load_weights(tmp_path / "model.pt")
 
+    def test_weights_of_torch_are_recognised(self):
+        with pytest.raises(ValueError, match=r"PyTorch module, as in '.*'; read it with"):
+            mlp().load_weights(FOLDER / "torch_mlp.safetensors")
+
     def test_models_that_are_not_built(self):
         with pytest.raises(ValueError, match="not built yet"):
             load_torch_weights(tg.Sequential([layers.Dense(2)]), {})
