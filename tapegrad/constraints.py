@@ -17,7 +17,9 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
+from tapegrad.utils import serialization
 from tapegrad.utils.config import Configurable
+from tapegrad.utils.description import made_from
 from tapegrad.utils.lookup import look_up
 from tapegrad.utils.tensors import as_tensor
 
@@ -27,7 +29,9 @@ __all__ = [
     "MinMaxNorm",
     "NonNeg",
     "UnitNorm",
+    "deserialize",
     "get",
+    "serialize",
     "max_norm",
     "min_max_norm",
     "non_neg",
@@ -175,7 +179,7 @@ _NAMES: dict[str, type[Constraint]] = {
 
 
 def get(identifier: Any) -> Callable[[Any], Any] | None:
-    """Return a constraint for a name, a class, a callable or None.
+    """Return a constraint for a name, a description, a class, a callable or None.
 
     Raises
     ------
@@ -193,6 +197,8 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
         return None
     if isinstance(identifier, str):
         return look_up(identifier, _NAMES, "constraint")()
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Constraint):
         return identifier()
     if callable(identifier):
@@ -201,3 +207,45 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
         "A constraint is a name, a Constraint, a callable or None, not "
         f"{type(identifier).__name__}."
     )
+
+
+def serialize(constraint: Any) -> Any:
+    """Return a constraint as plain data; None stays None.
+
+    Raises
+    ------
+    TypeError
+        If it is a function that is not registered.
+
+    Examples
+    --------
+    >>> serialize(UnitNorm(1))["config"]
+    {'axis': 1}
+    """
+    return serialization.serialize(constraint, "constraint")
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the constraint that `serialize` turned into data.
+
+    Parameters
+    ----------
+    config
+        The data, ``{"class_name": …, "config": …}``, or a name.
+    custom_objects
+        Classes and functions of your own, by name.
+
+    Raises
+    ------
+    ValueError
+        If the class is unknown.
+
+    Examples
+    --------
+    >>> deserialize({"class_name": "UnitNorm", "config": {"axis": 1}}).get_config()
+    {'axis': 1}
+    """
+    if isinstance(config, dict):
+        return made_from(config, "tapegrad.constraints", custom_objects)
+    with serialization.custom_object_scope(custom_objects):
+        return get(config)

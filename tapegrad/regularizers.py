@@ -19,7 +19,9 @@ from typing import Any
 
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
+from tapegrad.utils import serialization
 from tapegrad.utils.config import Configurable
+from tapegrad.utils.description import made_from
 from tapegrad.utils.lookup import look_up
 from tapegrad.utils.tensors import as_tensor
 
@@ -29,7 +31,9 @@ __all__ = [
     "L2",
     "OrthogonalRegularizer",
     "Regularizer",
+    "deserialize",
     "get",
+    "serialize",
     "l1",
     "l1_l2",
     "l2",
@@ -221,7 +225,7 @@ _NAMES: dict[str, Callable[..., Regularizer]] = {
 
 
 def get(identifier: Any) -> Callable[[Any], Any] | None:
-    """Return a regularizer for a name, a class, a callable or None.
+    """Return a regularizer for a name, a description, a class, a callable or None.
 
     Raises
     ------
@@ -239,6 +243,8 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
         return None
     if isinstance(identifier, str):
         return look_up(identifier, _NAMES, "regularizer")()
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Regularizer):
         return identifier()
     if callable(identifier):
@@ -247,3 +253,45 @@ def get(identifier: Any) -> Callable[[Any], Any] | None:
         "A regularizer is a name, a Regularizer, a callable or None, not "
         f"{type(identifier).__name__}."
     )
+
+
+def serialize(regularizer: Any) -> Any:
+    """Return a regularizer as plain data; None stays None.
+
+    Raises
+    ------
+    TypeError
+        If it is a function that is not registered.
+
+    Examples
+    --------
+    >>> serialize(L1(0.5))["config"]
+    {'l1': 0.5}
+    """
+    return serialization.serialize(regularizer, "regularizer")
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the regularizer that `serialize` turned into data.
+
+    Parameters
+    ----------
+    config
+        The data, ``{"class_name": …, "config": …}``, or a name.
+    custom_objects
+        Classes and functions of your own, by name.
+
+    Raises
+    ------
+    ValueError
+        If the class is unknown.
+
+    Examples
+    --------
+    >>> deserialize({"class_name": "L1", "config": {"l1": 0.5}}).get_config()
+    {'l1': 0.5}
+    """
+    if isinstance(config, dict):
+        return made_from(config, "tapegrad.regularizers", custom_objects)
+    with serialization.custom_object_scope(custom_objects):
+        return get(config)

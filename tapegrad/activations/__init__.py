@@ -49,6 +49,7 @@ from tapegrad.activations.saturating import (
     tanh_shrink,
     threshold,
 )
+from tapegrad.utils import serialization
 from tapegrad.utils.lookup import look_up
 
 __all__ = [
@@ -56,7 +57,9 @@ __all__ = [
     "elu",
     "exponential",
     "gelu",
+    "deserialize",
     "get",
+    "serialize",
     "glu",
     "hard_shrink",
     "hard_sigmoid",
@@ -146,6 +149,8 @@ def get(identifier: Any) -> Activation:
     """
     if identifier is None:
         return linear
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
     if isinstance(identifier, str):
         return look_up(identifier, _NAMES, "activation")
     if callable(identifier):
@@ -153,3 +158,49 @@ def get(identifier: Any) -> Activation:
     raise TypeError(
         f"An activation is a name, a callable or None, not {type(identifier).__name__}."
     )
+
+
+def serialize(activation: Any) -> Any:
+    """Return an activation's name, or for other callables than those here a description.
+
+    Raises
+    ------
+    TypeError
+        If it is a function that is not registered.
+
+    Examples
+    --------
+    >>> serialize(relu)
+    'relu'
+    """
+    name = getattr(activation, "__name__", None)
+    if name is not None and _NAMES.get(name) is activation:
+        return name
+    return serialization.serialize(activation, "activation")
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Activation:
+    """Return the activation that `serialize` turned into data.
+
+    Parameters
+    ----------
+    config
+        A name, or a description.
+    custom_objects
+        Functions and classes of your own, by name.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> deserialize("relu") is relu
+    True
+    """
+    with serialization.custom_object_scope(custom_objects):
+        if isinstance(config, dict):
+            return get(serialization.deserialize(config))
+        own = serialization.get_registered_object(config) if isinstance(config, str) else None
+        return get(config if own is None else own)

@@ -33,6 +33,8 @@ from tapegrad.initializers.scaling import (
     VarianceScaling,
 )
 from tapegrad.initializers.spectral import STFT
+from tapegrad.utils import serialization
+from tapegrad.utils.description import made_from
 from tapegrad.utils.lookup import look_up
 
 __all__ = [
@@ -53,7 +55,9 @@ __all__ = [
     "LecunNormal",
     "Orthogonal",
     "STFT",
+    "deserialize",
     "get",
+    "serialize",
     "constant",
     "glorot_normal",
     "glorot_uniform",
@@ -121,7 +125,7 @@ _NAMES |= {
 
 
 def get(identifier: Any) -> Any:
-    """Return an initializer for a name, a class, an array, a callable or an initializer.
+    """Return an initializer for a name, a description, a class, an array or a callable.
 
     Parameters
     ----------
@@ -145,6 +149,8 @@ def get(identifier: Any) -> Any:
         return None
     if isinstance(identifier, str):
         return look_up(identifier, _NAMES, "initializer")()
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
     if callable(identifier):
@@ -155,3 +161,45 @@ def get(identifier: Any) -> Any:
         "An initializer is a name, an Initializer, a callable or an array, not "
         f"{type(identifier).__name__}."
     )
+
+
+def serialize(initializer: Any) -> Any:
+    """Return an initializer as plain data; None stays None.
+
+    Raises
+    ------
+    TypeError
+        If it is a function that is not registered.
+
+    Examples
+    --------
+    >>> serialize(Constant(2.0))["config"]
+    {'value': 2.0}
+    """
+    return serialization.serialize(initializer, "initializer")
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the initializer that `serialize` turned into data.
+
+    Parameters
+    ----------
+    config
+        The data, ``{"class_name": …, "config": …}``, or a name.
+    custom_objects
+        Classes and functions of your own, by name.
+
+    Raises
+    ------
+    ValueError
+        If the class is unknown.
+
+    Examples
+    --------
+    >>> deserialize({"class_name": "Constant", "config": {"value": 2.0}}).get_config()
+    {'value': 2.0}
+    """
+    if isinstance(config, dict):
+        return made_from(config, "tapegrad.initializers", custom_objects)
+    with serialization.custom_object_scope(custom_objects):
+        return get(config)
