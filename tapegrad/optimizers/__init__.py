@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tapegrad.optimizers import schedules
+from tapegrad.optimizers import schedules, transformations
 from tapegrad.optimizers.adadelta import Adadelta
 from tapegrad.optimizers.adafactor import Adafactor
 from tapegrad.optimizers.adagrad import Adagrad
@@ -45,6 +45,7 @@ __all__ = [
     "Chain",
     "chain",
     "schedules",
+    "transformations",
     "get",
     "serialize",
     "deserialize",

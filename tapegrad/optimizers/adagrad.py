@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tapegrad.optimizers.base import FromRule, Optimizer
+from tapegrad.optimizers.arguments import FromRule
+from tapegrad.optimizers.base import Optimizer
 from tapegrad.optimizers.transformations import ScaleByAdagrad
 
 __all__ = ["Adagrad"]

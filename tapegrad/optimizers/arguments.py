@@ -15,6 +15,8 @@ from tapegrad.optimizers.transformations.scaling import Scale
 from tapegrad.utils.lookup import suggestion
 
 __all__ = [
+    "Fixed",
+    "FromRule",
     "WithoutStep",
     "checked_accumulation",
     "deprecate_lr",
@@ -28,6 +30,49 @@ _CLIPPING: dict[str, Callable[[float], Transformation]] = {
     "clipvalue": ClipByValue,
     "global_clipnorm": ClipByGlobalNorm,
 }
+
+
+class FromRule:
+    """An attribute of an optimizer that is one of its rule: there is one copy of the number.
+
+    Parameters
+    ----------
+    name
+        What it is called there, if not the same.
+    rule
+        The attribute of the optimizer that holds the rule.
+    """
+
+    def __init__(self, name: str | None = None, rule: str = "rule") -> None:
+        self._name: Any = name
+        self._rule = rule
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = self._name or name
+
+    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
+        return self if optimizer is None else getattr(getattr(optimizer, self._rule), self._name)
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        setattr(getattr(optimizer, self._rule), self._name, value)
+
+
+class Fixed:
+    """An attribute of an optimizer that is given when it is made, and cannot be changed."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
+        return self if optimizer is None else optimizer._fixed[self._name]
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        if self._name in optimizer._fixed:
+            raise AttributeError(
+                f"{type(optimizer).__name__}: {self._name} is fixed when the optimizer is made; "
+                "make a new one."
+            )
+        optimizer._fixed[self._name] = value
 
 
 def gradient_transformations(

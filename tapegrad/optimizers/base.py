@@ -13,6 +13,7 @@ from tapegrad import ops
 from tapegrad._core.device import device
 from tapegrad._core.variable import Variable
 from tapegrad.optimizers.arguments import (
+    Fixed,
     WithoutStep,
     checked_accumulation,
     deprecate_lr,
@@ -32,20 +33,7 @@ from tapegrad.utils.lookup import snake_case
 from tapegrad.utils.serialization import serialize
 from tapegrad.utils.tensors import as_tensor
 
-__all__ = ["FromRule", "Optimizer"]
-
-
-class FromRule:
-    """An attribute of an optimizer that is one of its rule: there is one copy of the number."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
-        return self if optimizer is None else getattr(optimizer.rule, self._name)
-
-    def __set__(self, optimizer: Any, value: Any) -> None:
-        setattr(optimizer.rule, self._name, value)
+__all__ = ["Optimizer"]
 
 
 class Optimizer(PlanMethods, StateMethods, PerVariableMethods, Configurable):
@@ -108,6 +96,15 @@ class Optimizer(PlanMethods, StateMethods, PerVariableMethods, Configurable):
     rule: Any = None
     """What updates the parameters."""
 
+    clipnorm = Fixed()
+    clipvalue = Fixed()
+    global_clipnorm = Fixed()
+    use_ema = Fixed()
+    ema_momentum = Fixed()
+    ema_overwrite_frequency = Fixed()
+    loss_scale_factor = Fixed()
+    gradient_accumulation_steps = Fixed()
+
     def __init__(
         self,
         learning_rate: Any,
@@ -130,6 +127,7 @@ class Optimizer(PlanMethods, StateMethods, PerVariableMethods, Configurable):
         if weight_decay is not None and not weight_decay >= 0:
             raise ValueError(f"{owner}: weight_decay must not be negative, but is {weight_decay}.")
         self.weight_decay = weight_decay
+        self._fixed: dict[str, Any] = {}
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema = bool(use_ema)
         self.ema_momentum = ema_momentum
@@ -387,4 +385,6 @@ class Optimizer(PlanMethods, StateMethods, PerVariableMethods, Configurable):
         return config
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} learning_rate={float(self.learning_rate):g}>"
+        schedule = self._schedule
+        rate = f"{float(self._learning_rate):g}" if schedule is None else type(schedule).__name__
+        return f"<{type(self).__name__} learning_rate={rate}>"

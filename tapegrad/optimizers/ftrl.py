@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tapegrad.optimizers.base import FromRule, Optimizer
+from tapegrad.optimizers.arguments import FromRule
+from tapegrad.optimizers.base import Optimizer
 from tapegrad.optimizers.transformations import FollowRegularizedLeader
 
 __all__ = ["Ftrl"]
@@ -55,6 +56,9 @@ class Ftrl(Optimizer):
 
     learning_rate_power = FromRule()
     initial_accumulator_value = FromRule()
+    l1_regularization_strength = FromRule("l1")
+    l2_regularization_strength = FromRule("l2")
+    l2_shrinkage_regularization_strength = FromRule("l2_shrinkage")
     beta = FromRule()
 
     def __init__(
@@ -92,9 +96,6 @@ class Ftrl(Optimizer):
             name,
             **kwargs,
         )
-        self.l1_regularization_strength = l1_regularization_strength
-        self.l2_regularization_strength = l2_regularization_strength
-        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
         self.rule = FollowRegularizedLeader(
             learning_rate_power,
             initial_accumulator_value,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tapegrad._core.variable import Variable
-from tapegrad.optimizers.base import FromRule, Optimizer
+from tapegrad.optimizers.arguments import FromRule
+from tapegrad.optimizers.base import Optimizer
 from tapegrad.optimizers.transformations import Orthogonalize, Rule, ScaleByAdam
 
 __all__ = ["Muon"]
@@ -63,6 +64,13 @@ class Muon(Optimizer):
     np.True_
     """
 
+    adam_beta_1 = FromRule("beta_1", "_adam")
+    adam_beta_2 = FromRule("beta_2", "_adam")
+    epsilon = FromRule("epsilon", "_adam")
+    muon_a = FromRule("a")
+    muon_b = FromRule("b")
+    muon_c = FromRule("c")
+    ns_steps = FromRule("steps")
     momentum = FromRule()
     nesterov = FromRule()
     rms_rate = FromRule()

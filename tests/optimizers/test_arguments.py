@@ -113,6 +113,27 @@ def test_settings_can_be_changed_while_training():
     np.testing.assert_array_equal(x.numpy(), [-1.0 - 1.0])
 
 
+def test_settings_of_keras_names_are_those_of_the_rule():
+    ftrl = make("Ftrl", l1_regularization_strength=0.5)
+    assert (ftrl.l1_regularization_strength, ftrl.l2_regularization_strength) == (0.5, 0.0)
+    muon = make("Muon", adam_beta_1=0.8, muon_b=-4.0, ns_steps=3)
+    assert (muon.adam_beta_1, muon.muon_b, muon.ns_steps) == (0.8, -4.0, 3)
+    muon.adam_beta_1 = 0.7
+    assert muon._adam.beta_1 == 0.7
+
+
+def test_options_that_are_fixed():
+    optimizer = Adam(clipnorm=1.0)
+    assert (optimizer.clipnorm, optimizer.use_ema) == (1.0, False)
+    with pytest.raises(AttributeError, match="Adam: clipnorm is fixed when the optimizer is made"):
+        optimizer.clipnorm = 2.0
+
+
+def test_repr():
+    assert repr(Adam(0.25)) == "<Adam learning_rate=0.25>"
+    assert repr(SGD(schedules.CosineDecay(0.1, 5))) == "<SGD learning_rate=CosineDecay>"
+
+
 def test_old_name_of_the_rate_as_an_attribute():
     optimizer = SGD(0.5)
     with pytest.warns(DeprecationWarning, match="use learning_rate"):

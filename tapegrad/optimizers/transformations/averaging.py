@@ -32,10 +32,15 @@ class AccumulateGradients(Transformation):
     iterations
         The number of steps taken, a Variable.
 
-    Raises
-    ------
-    ValueError
-        If there are fewer than two steps.
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> x = tg.Variable(0.0)
+    >>> optimizer = tg.optimizers.SGD(1.0, gradient_accumulation_steps=2)
+    >>> for gradient in (1.0, 3.0):
+    ...     optimizer.apply([tg.tensor(gradient)], [x])
+    >>> float(x)
+    -2.0
     """
 
     slots = zeros("gradient_accumulator")
@@ -75,6 +80,19 @@ class AverageParameters(Transformation):
     ------
     ValueError
         If the momentum lies outside [0, 1], or the frequency is no whole number above 0.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> x = tg.Variable(0.0)
+    >>> optimizer = tg.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.apply([tg.tensor(1.0)], [x])
+    >>> float(x)
+    -2.0
+    >>> optimizer.finalize_variable_values([x])
+    >>> float(x)
+    -1.5
     """
 
     def __init__(self, momentum: float = 0.99, overwrite_frequency: int | None = None) -> None:

@@ -193,7 +193,7 @@ class Orthogonalize(Rule):
         if steps < 1:
             raise ValueError(f"Muon: ns_steps must be at least 1, but is {steps}.")
         self.steps = int(steps)
-        self.coefficients = coefficients
+        self.a, self.b, self.c = coefficients
         self.rms_rate = rms_rate
 
     def step(self, parameters: Variable, gradients: Variable, slots: Slots, by: Settings) -> None:
@@ -209,7 +209,7 @@ class Orthogonalize(Rule):
             shapes=by.group.shapes,
             nesterov=self.nesterov,
             steps=self.steps,
-            coefficients=self.coefficients,
+            coefficients=(self.a, self.b, self.c),
             rms_rate=self.rms_rate,
         )
 
