@@ -84,7 +84,7 @@ class AUC(Metric):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         self.curve = look_up(curve, _CURVES, "curve")
         self.summation_method = look_up(summation_method, _METHODS, "summation method")
         self._thresholds = _thresholds(num_thresholds, thresholds)

@@ -67,16 +67,16 @@ class Metric(Configurable):
 
     Parameters
     ----------
-    name
-        The key under which `fit` reports it; by default the class's name in snake case.
     dtype
         The dtype of results; by default float64, the dtype of the counts.
+    name
+        The key under which `fit` reports it; by default the class's name in snake case.
 
     Examples
     --------
     >>> class Largest(Metric):
     ...     def __init__(self):
-    ...         super().__init__("largest")
+    ...         super().__init__(name="largest")
     ...         self.largest = self.add_state("largest")
     ...
     ...     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -96,7 +96,7 @@ class Metric(Configurable):
     _counters: tuple[str, ...] = ()
     """Attributes that count in Python floats: these are quicker than arrays of one element."""
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = np.dtype(dtype) if dtype is not None else np.dtype(np.float64)
         self._state: dict[str, np.ndarray] = {}

@@ -39,7 +39,7 @@ class _Count(Metric):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         self._thresholds = checked_thresholds(thresholds, 0.5, type(self).__name__)
         self.accumulator = self.add_state("accumulator", (len(self._thresholds),))
 

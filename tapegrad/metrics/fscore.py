@@ -60,7 +60,7 @@ class FBetaScore(Metric):
         name: str | None = "fbeta_score",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         check_average(average, type(self).__name__, AVERAGES[1:])
         if beta <= 0:
             raise ValueError(f"{type(self).__name__}: beta must be positive, but is {beta}.")

@@ -63,7 +63,7 @@ class IoU(Metric):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         if self.dtype.kind != "f":  # Keras's dtype of the counts, which are float64 here
             self.dtype = np.dtype(np.float64)
         self.num_classes = num_classes

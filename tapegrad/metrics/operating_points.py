@@ -33,7 +33,7 @@ class _OperatingPoint(Metric):
         name: str | None,
         dtype: Any,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         owner = type(self).__name__
         if not 0 <= wanted <= 1:
             raise ValueError(f"{owner}: {what} must lie in [0, 1], but is {wanted}.")

@@ -38,7 +38,7 @@ class _Rate(Metric):
         average: str | None = "binary",
         num_classes: int | None = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         owner = type(self).__name__
         check_average(average, owner, AVERAGES)
         if average != "binary" and (thresholds, top_k, class_id) != (None, None, None):

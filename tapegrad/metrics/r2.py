@@ -54,7 +54,7 @@ class R2Score(Metric):
         name: str = "r2_score",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         if class_aggregation not in _AGGREGATIONS:
             names = [given for given in _AGGREGATIONS if given]
             raise ValueError(

@@ -37,7 +37,7 @@ class Sum(Metric):
     total: float
 
     def __init__(self, name: str = "sum", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values; each counts `sample_weight` times."""
@@ -72,7 +72,7 @@ class Mean(Metric):
     count: float
 
     def __init__(self, name: str = "mean", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add a value, or values of which the first axis counts samples.

@@ -79,7 +79,7 @@ class ConfusionMatrix(Metric):
     def __init__(
         self, num_classes: int, name: str | None = "confusion_matrix", dtype: Any = None
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         self.num_classes = num_classes
         self.counts = self.add_state("counts", (num_classes, num_classes))
 

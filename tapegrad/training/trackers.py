@@ -26,7 +26,7 @@ class MeanTracker(metrics.Metric):
     direction = "down"
 
     def __init__(self, name: str = "loss") -> None:
-        super().__init__(name)
+        super().__init__(name=name)
         self.reset_state()
 
     def add(self, loss: float, samples: float) -> None:
