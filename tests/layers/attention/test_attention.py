@@ -154,3 +154,18 @@ def test_second_order_gradients_pass_through_attention():
         return (layer(query, tg.tensor(VALUE), use_causal_mask=True) ** 2).sum()
 
     tg.test_util.check_grads(loss, modes=("rev",), order=2)(QUERY)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_attention_where_all_values_are_masked(dtype):
+    query, value = QUERY.astype(dtype), VALUE.astype(dtype)
+    nothing = np.array([[False] * 5, [True] * 5])
+    layer = layers.Attention(dtype=dtype)
+    output = layer([query, value], mask=[None, nothing]).numpy()
+    np.testing.assert_allclose(output[1], layer([query, value]).numpy()[1], rtol=1e-5)
+    # As in Keras, 1e9 is taken from every score: in float32 all become equal, in float64 none.
+    scores = query[0] @ value[0].T - np.asarray(1e9, dtype)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    assert (dtype == "float32") == bool(np.ptp(weights) == 0)
+    np.testing.assert_allclose(output[0], weights @ value[0], atol=1e-6)
