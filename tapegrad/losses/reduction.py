@@ -93,7 +93,7 @@ def reduce_values(
     values, weights = same_rank(values, weights)
     what = "sample_weight" if mask is None else "sample_weight or the mask"
     weighted = values * _fitted(weights, values.shape, owner, what)
-    if reduction == "none":
+    if reduction == "none" or not weighted.shape:
         return weighted
     total = ops.sum(weighted)
     if reduction == "sum":

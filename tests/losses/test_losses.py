@@ -340,3 +340,10 @@ def test_descriptions_make_equal_losses(cls):
 def test_described_arguments_count():
     loss = losses.get({"class_name": "Huber", "config": {"delta": 3.0, "reduction": "sum"}})
     assert float(loss([[0.0]], [[2.0]])) == pytest.approx(2.0)
+
+
+def test_a_loss_of_the_whole_batch_is_not_divided_by_its_weight():
+    true, pred = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
+    plain = float(losses.Dice()(true, pred))
+    for reduction in ("mean", "sum", "none", "mean_with_sample_weight"):
+        assert float(losses.Dice(reduction=reduction)(true, pred, 3.0)) == pytest.approx(3 * plain)
