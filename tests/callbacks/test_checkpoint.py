@@ -204,6 +204,14 @@ def test_csv_is_taken_up_again(tmp_path, append):
     assert path.read_bytes() == whole.read_bytes()
     killed.on_train_end()
 
+    shorter = CSVLogger(path, append=append)
+    shorter.on_train_begin()
+    shorter.set_state(json.loads(state))
+    log(shorter, range(3, 4), begin=False)
+    shorter.on_train_end()
+    lines = whole.read_bytes().splitlines(keepends=True)
+    assert path.read_bytes() == b"".join(lines[:-2]), "epochs that are not repeated are gone"
+
     path.unlink()
     lost = CSVLogger(path, append=append)
     lost.on_train_begin()
@@ -231,3 +239,14 @@ def test_csv_state_before_the_first_line(tmp_path):
 def test_csv_needs_a_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"folder .*nowhere"):
         CSVLogger(tmp_path / "nowhere" / "log.csv").on_train_begin()
+
+
+def test_a_whole_model_comes_back(tmp_path):
+    model = tg.Sequential([tg.layers.Dense(1, input_dim=2)])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(8, 2))
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch:02d}.tapegrad")
+    model.fit(x, x.sum(1), epochs=2, verbose=0, callbacks=[checkpoint])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["01.tapegrad", "02.tapegrad"]
+    again = tg.saving.load_model(tmp_path / "02.tapegrad")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))

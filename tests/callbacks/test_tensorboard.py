@@ -92,6 +92,8 @@ def test_weights(tmp_path):
     np.testing.assert_allclose(histogram.sum, kernel.sum())
     np.testing.assert_allclose(histogram.sum_squares, (kernel**2).sum())
     assert len(histogram.bucket) == len(histogram.bucket_limit) == 31
+    for limit, count in zip(histogram.bucket_limit[:-1], np.cumsum(histogram.bucket)):
+        assert count == (kernel < limit).sum()
     (image, _) = train.Images("hidden/kernel/image/0")
     assert (image.height, image.width) == (2, 3)
     assert image.encoded_image_string.startswith(b"\x89PNG")

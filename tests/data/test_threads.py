@@ -136,6 +136,23 @@ def test_threads_end_when_a_pass_is_left(dataset):
     assert not [t for t in threading.enumerate() if t.name.startswith("tapegrad")]
 
 
+def test_a_pass_that_is_left_waits_for_its_functions_and_begins_no_more():
+    begun, ended = [], []
+
+    def function(x):
+        begun.append(x)
+        time.sleep(0.05 if x else 0.0)
+        ended.append(x)
+        return x
+
+    iterator = iter(Dataset.range(100).map(function, num_workers=2))
+    next(iterator)
+    iterator.close()
+    assert sorted(begun) == sorted(ended)
+    assert len(begun) < 4
+    assert not [t for t in threading.enumerate() if t.name.startswith("tapegrad")]
+
+
 def test_passes_at_the_same_time_do_not_disturb_each_other():
     dataset = Dataset.range(50).shuffle(50, seed=1).batch(5).prefetch(2)
     one, two = iter(dataset), iter(dataset)
