@@ -12,14 +12,13 @@ import numpy as np
 
 from tapegrad._core.primitive import primitive
 from tapegrad._core.tensor import Tensor
+from tapegrad.optimizers.schedules.base import LearningRateSchedule
 
 __all__ = ["advance", "checked_rate", "evaluate_schedule", "number_update"]
 
-_ONE = np.ones((), np.int64)
-
 
 def _add_one(counter: np.ndarray) -> None:
-    np.add(counter, _ONE, out=counter)  # a Python 1 would be converted each time
+    counter[()] = counter.item() + 1  # a tenth of the time of `np.add` on an array of one number
 
 
 advance: Any = primitive("increment", mutates=(0,), doc="Add 1 to a counter on the host.")
@@ -27,10 +26,7 @@ advance.on("cpu", _add_one)
 
 
 def _number(count: np.ndarray, iterations: np.ndarray, *, every: int = 1) -> None:
-    if every == 1:
-        np.add(iterations, _ONE, out=count)
-    else:
-        count[...] = int(iterations) // every + 1
+    count[()] = iterations.item() // every + 1
 
 
 number_update: Any = primitive(
@@ -40,7 +36,7 @@ number_update.on("cpu", _number)
 
 
 def _evaluate(rate: np.ndarray, step: np.ndarray, *, schedule: Any, offset: int = 0) -> None:
-    rate[...] = _value_of(schedule, step + offset)
+    rate[()] = _value_of(schedule, step + offset)
 
 
 evaluate_schedule: Any = primitive(
@@ -50,8 +46,6 @@ evaluate_schedule.on("cpu", _evaluate)
 
 
 def _value_of(schedule: Any, step: Any) -> float:
-    from tapegrad.optimizers.schedules import LearningRateSchedule
-
     own = isinstance(schedule, LearningRateSchedule)
     if own and type(schedule).__call__ is LearningRateSchedule.__call__:
         return schedule.value(float(step))  # without the way through a Tensor
