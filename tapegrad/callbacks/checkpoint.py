@@ -11,11 +11,11 @@ import numpy as np
 
 from tapegrad.callbacks.base import Logs
 from tapegrad.callbacks.monitor import MonitorCallback
+from tapegrad.utils.model_names import model_name_to_write
 
 __all__ = ["ModelCheckpoint"]
 
 _WEIGHTS = (".safetensors", ".weights.h5")
-_MODEL = ".tapegrad"
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -179,17 +179,4 @@ def _checked_name(name: str, weights_only: bool) -> str:
                 f"(or in .weights.h5, to be read by Keras), but is {name!r}."
             )
         return name
-    if name.endswith(".keras"):
-        renamed = name.removesuffix(".keras") + _MODEL
-        warnings.warn(
-            f"ModelCheckpoint: whole models are saved in tapegrad's own format, so to {renamed!r} "
-            f"instead of {name!r}; load them by that name.",
-            stacklevel=3,
-        )
-        return renamed
-    if not name.endswith(_MODEL):
-        raise ValueError(
-            f"ModelCheckpoint: a whole model is saved to a file whose name ends in {_MODEL}, but "
-            f"the name is {name!r}; for weights alone pass save_weights_only=True."
-        )
-    return name
+    return model_name_to_write(name, "ModelCheckpoint")

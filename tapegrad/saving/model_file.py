@@ -35,6 +35,7 @@ from tapegrad.saving.optimizer_state import (
     optimizer_states,
 )
 from tapegrad.saving.tensors_file import pack_tensors, unpack_tensors
+from tapegrad.utils.model_names import model_name_to_read, model_name_to_write
 from tapegrad.utils.serialization import custom_object_scope
 
 __all__ = ["load_model", "read_model_weights", "save_model"]
@@ -65,7 +66,8 @@ def save_model(
     model
         The model.
     filepath
-        Its name, which ends in ``.tapegrad``.
+        Its name, which ends in ``.tapegrad``; a name of Keras's, ending in ``.keras``, gets this
+        ending instead, with a warning.
     overwrite
         Whether an existing file may be replaced.
     include_optimizer
@@ -91,12 +93,7 @@ def save_model(
     >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
-    name = os.fspath(filepath)
-    if not name.endswith(".tapegrad"):
-        raise ValueError(
-            f"{name}: whole models are kept in files whose names end in .tapegrad; for weights "
-            "alone use save_weights."
-        )
+    name = model_name_to_write(os.fspath(filepath), "save")
     if not overwrite and os.path.exists(name):
         raise FileExistsError(f"{name} exists already.")
     if not model.built:
@@ -132,7 +129,8 @@ def load_model(
     ----------
     filepath
         A ``.tapegrad`` file; or a ``.keras`` file (which needs h5py), whose architecture and
-        weights are taken over, if all its layers are known here.
+        weights are taken over, if all its layers are known here. If there is no such ``.keras``
+        file, the ``.tapegrad`` file that `save_model` wrote in its place.
     custom_objects
         Classes and functions of your own by name, if they are not registered with
         `tapegrad.saving.register_serializable`.
@@ -148,7 +146,7 @@ def load_model(
     ValueError
         If it is damaged, was changed, is no model, or names a class that is not known.
     """
-    name = os.fspath(filepath)
+    name = model_name_to_read(os.fspath(filepath))
     with custom_object_scope(dict(custom_objects or {})), _undisturbed_generator():
         if name.endswith(".keras"):
             from tapegrad.saving.keras_model import load_keras_model

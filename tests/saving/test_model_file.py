@@ -330,13 +330,22 @@ def test_two_optimizers(tmp_path):
 
 def test_names_and_overwriting(tmp_path):
     model = compiled("adam")
-    with pytest.raises(ValueError, match=r"names end in \.tapegrad"):
+    with pytest.raises(ValueError, match=r"name ends in \.tapegrad"):
         model.save(tmp_path / "model.h5")
     model.save(tmp_path / "model.tapegrad")
     with pytest.raises(FileExistsError):
         model.save(tmp_path / "model.tapegrad", overwrite=False)
     with pytest.raises(FileNotFoundError, match="There is no file"):
         tg.load_model(tmp_path / "none.tapegrad")
+
+
+def test_names_of_keras_listings(tmp_path):
+    model = compiled("adam")
+    with pytest.warns(UserWarning, match=r"model\.tapegrad' instead of .*model\.keras'") as caught:
+        model.save(tmp_path / "model.keras")
+    assert caught[0].filename == __file__
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tapegrad"]
+    equal(tg.load_model(tmp_path / "model.keras").get_weights(), model.get_weights())
 
 
 def test_weights_of_a_model_file(tmp_path):
