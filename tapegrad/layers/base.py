@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tapegrad import constraints, initializers, random, regularizers
-from tapegrad._core.masking import get_mask, set_mask
 from tapegrad._core.nest import flatten, map_structure
 from tapegrad._core.state import floatx
-from tapegrad._core.tensor import Tensor, tensor
+from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
+from tapegrad.layers.arguments import CallArguments
 from tapegrad.layers.context import call_context
+from tapegrad.layers.described import Described
 from tapegrad.layers.naming import automatic_name
 from tapegrad.layers.symbolic import (
     Node,
@@ -28,12 +28,11 @@ from tapegrad.layers.symbolic import (
     sample_outputs,
 )
 from tapegrad.layers.weights import WeightsFace, structure
-from tapegrad.utils.config import Configurable
 
 __all__ = ["Layer", "Shape"]
 
 
-class Layer(WeightsFace, Configurable):
+class Layer(CallArguments, WeightsFace, Described):
     """Base of all layers and models.
 
     A subclass makes its weights in ``build(input_shape)`` with `add_weight`, which runs at the
@@ -83,19 +82,9 @@ class Layer(WeightsFace, Configurable):
     """Whether the output of a masked input carries a mask; see `compute_mask`."""
 
     # What the class's methods take and say, found once for each class.
-    _call_names: tuple[str, ...] = ()
     _takes_training = False
-    _takes_mask = False
-    _mask_names: tuple[tuple[str, str], ...] = ()
     _makes_masks = False
     _tells_output_shape = False
-
-    # Set to False by layers that stand for an operation, which no dtype of their own concerns.
-    _converts_inputs = True
-    # Set to True by layers that look things up by whole numbers, which others take as real ones.
-    _takes_integers = False
-    # Set to True by layers through which masked inputs may pass unremarked.
-    _accepts_masked = False
 
     def __init__(
         self,
@@ -165,10 +154,6 @@ class Layer(WeightsFace, Configurable):
         outputs = sample_outputs(self, (_symbols_of(input_shape, self._dtype),), {})
         return map_structure(lambda leaf: leaf.shape, outputs)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the mask of the output, given that of the input: the same, unless overwritten."""
-        return previous_mask
-
     # ---- calling ---------------------------------------------------------------------
 
     def __call__(
@@ -225,15 +210,6 @@ class Layer(WeightsFace, Configurable):
             self._penalize(outputs)
         return outputs
 
-    def _take_arguments(
-        self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-        """Return arguments with the first one by position, whichever way they were given."""
-        if inputs is None and self._call_names and self._call_names[0] in kwargs:
-            kwargs = dict(kwargs)
-            inputs = kwargs.pop(self._call_names[0])
-        return inputs, args, kwargs
-
     def _call_symbolically(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
     ) -> Any:
@@ -242,43 +218,6 @@ class Layer(WeightsFace, Configurable):
         if training is not None:
             kwargs = {**kwargs, "training": training}
         return call_symbolically(self, args, kwargs)
-
-    def _convert(self, inputs: Any) -> Any:
-        """Return inputs as Tensors, floating ones in the layer's dtype."""
-        if isinstance(inputs, list | tuple) and any(
-            isinstance(part, Tensor | Variable | np.ndarray | list | tuple | dict)
-            and not _is_numbers(part)
-            for part in inputs
-        ):
-            return map_structure(self._convert_further, inputs)
-        if isinstance(inputs, dict):
-            return map_structure(self._convert_further, inputs)
-        return inputs if inputs is None else self._convert_one(inputs)
-
-    def _convert_one(self, value: Any) -> Tensor:
-        if type(value) is not Tensor:
-            try:
-                value = tensor(value)
-            except TypeError as error:
-                raise TypeError(f"Layer {self.name}: the input is no array: {error}") from None
-        if (
-            value._data.dtype.kind == "f"
-            and value._data.dtype != self._dtype
-            and self._converts_inputs
-        ):
-            mask = get_mask(value)
-            value = value.astype(self._dtype)
-            if mask is not None:
-                set_mask(value, mask)
-        return value
-
-    def _convert_further(self, value: Any) -> Any:
-        """Return an argument with its tensors and arrays as Tensors; everything else stays."""
-        if isinstance(value, Tensor | Variable | np.ndarray):
-            return self._convert_one(value)
-        if isinstance(value, list | tuple | dict):
-            return map_structure(self._convert_further, value)
-        return value
 
     # ---- building --------------------------------------------------------------------
 
@@ -291,59 +230,9 @@ class Layer(WeightsFace, Configurable):
         """Return what `compute_output_shape` says for the arguments of a call."""
         return self._with_shapes(self.compute_output_shape, args, kwargs)
 
-    def _with_shapes(
-        self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Call a method with the shapes of a call's arguments, as many as it takes."""
-        wanted = list(inspect.signature(method).parameters)
-        first = _shapes_of(args[0])
-        if len(wanted) < 2:
-            return method(first) if wanted else method()
-        given = dict(zip(self._call_names[1:], args[1:])) | kwargs
-        shapes = {
-            f"{name}_shape": _shapes_of(value)
-            for name, value in given.items()
-            if f"{name}_shape" in wanted and value is not None
-        }
-        return method(first, **shapes)
-
     def _output_dtype(self) -> np.dtype[Any]:
         """Return the dtype of the outputs."""
         return self._dtype
-
-    # ---- masks -----------------------------------------------------------------------
-
-    def _find_masks(self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the mask of the first argument, and hand over those of named ones."""
-        if self._mask_names:
-            given = dict(zip(self._call_names, (inputs, *args))) | kwargs
-            for name, wanted in self._mask_names:
-                if given.get(wanted) is None and name in given:
-                    kwargs[wanted] = get_mask(given[name])
-        if kwargs.get("mask") is not None:
-            return kwargs["mask"]
-        if not isinstance(inputs, list | tuple | dict):
-            return get_mask(inputs)
-        masks = map_structure(get_mask, inputs)
-        return masks if any(mask is not None for mask in flatten(masks)) else None
-
-    def _mark_outputs(self, inputs: Any, outputs: Any, mask: Any) -> None:
-        """Let the outputs carry their masks."""
-        if not self.supports_masking:
-            if mask is not None and not (self._accepts_masked or self._takes_mask):
-                warnings.warn(
-                    f"Layer {self.name} ({type(self).__name__}) got a masked input but does not "
-                    "support masking: the layers after it will not see the mask.",
-                    stacklevel=3,
-                )
-            return
-        masks = self.compute_mask(inputs, mask)
-        if masks is None:
-            return
-        leaves = [masks] if isinstance(outputs, Tensor) else flatten(masks)
-        for output, own in zip(flatten(outputs), leaves):
-            if own is not None and isinstance(output, Tensor) and get_mask(output) is None:
-                set_mask(output, own)
 
     # ---- losses of the layer's own ---------------------------------------------------
 
@@ -448,83 +337,6 @@ class Layer(WeightsFace, Configurable):
             if isinstance(value, random.Generator)
         ]
 
-    # ---- description -----------------------------------------------------------------
-
-    def _stem(self) -> str:
-        """Return what automatic names are made of."""
-        return type(self).__name__
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, with name, dtype and `trainable` as they are now.
-
-        `from_config` makes a layer like this one, with weights of its own.
-        """
-        config = super().get_config()
-        return config | {"name": self.name, "dtype": self.dtype, "trainable": self._trainable}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a layer from what `get_config` returned."""
-        config = dict(config)
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        late: dict[str, Any] = {}
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            # A layer whose constructor knows nothing of names is named afterwards.
-            taken = {parameter.name for parameter in parameters}
-            late = {k: config.pop(k) for k in _COMMON if k in config and k not in taken}
-        layer = super().from_config(config)
-        if "name" in late:
-            layer.name = late["name"]
-        if "dtype" in late:
-            layer._dtype = np.dtype(late["dtype"])
-        if not late.get("trainable", True):
-            layer.trainable = False
-        return layer
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the layer's first place in a network.
-
-        Raises
-        ------
-        AttributeError
-            If the layer is in no network.
-        """
-        arguments = self._first_node().args
-        return arguments[0] if len(arguments) == 1 else list(arguments)
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the layer's first place in a network.
-
-        Raises
-        ------
-        AttributeError
-            If the layer is in no network.
-        """
-        return self._first_node().outputs
-
-    def _first_node(self) -> Node:
-        if not self._inbound_nodes:
-            raise AttributeError(
-                f"Layer {self.name} has no symbolic input and output: it was never called on an "
-                "Input, nor added to a Sequential whose input shape is known."
-            )
-        return self._inbound_nodes[0]
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of weights and computation."""
-        return self._dtype.name
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype that floating inputs are converted to."""
-        return self._dtype.name
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
     def _wrong_shape(self, expected: str, shape: Sequence[int | None]) -> ValueError:
         """Return the error for an input that does not fit."""
         return ValueError(
@@ -545,9 +357,6 @@ class Layer(WeightsFace, Configurable):
             pending.extend(reversed([inner for _, inner in layer._children()]))
 
 
-_COMMON = ("name", "dtype", "trainable")
-
-
 def _layer_dtype(dtype: Any, name: str) -> np.dtype[Any]:
     """Return the dtype that was asked for, or raise."""
     if dtype is None:
@@ -561,24 +370,6 @@ def _layer_dtype(dtype: Any, name: str) -> np.dtype[Any]:
             f'{name}: dtype {dtype!r} is not one of numbers; use "float32" or "float64".'
         )
     return chosen
-
-
-def _is_numbers(part: Any) -> bool:
-    """Whether a part of a list is a list of plain numbers, hence the list itself an array."""
-    return isinstance(part, list | tuple) and not any(
-        isinstance(leaf, Tensor | Variable | np.ndarray) for leaf in flatten(part)
-    )
-
-
-def _shapes_of(value: Any) -> Any:
-    """Return the shapes of tensors in a structure; those of samples at hand begin with None."""
-    return map_structure(_shape_of, value)
-
-
-def _shape_of(leaf: Any) -> Any:
-    if isinstance(leaf, SymbolicTensor):
-        return leaf.shape
-    return (None, *leaf.shape[1:]) if hasattr(leaf, "shape") else None
 
 
 def _symbols_of(shapes: Any, dtype: Any) -> Any:
