@@ -7,14 +7,17 @@ module             subject
 ``errors``         the one exception for mistakes that a user can mend
 ``files``          ``.npy``, ``.npz`` and ``.csv`` files to raw arrays
 ``labels``         labels to classes or to numbers
+``scaling``        features to numbers that networks like, and back
 ``data``           raw arrays to samples to train and to test on
-``architecture``   the networks behind ``--model``
+``networks``       the networks behind ``--model``, a module each
 ``run_folder``     what a training run leaves, written and read back
 ``compiling``      the bar that shows kernels being compiled
 ``progress``       the bar that shows training
 ``train``          the command ``train``
-``report``         its figures: computed, printed, drawn
+``reports``        its figures: computed, printed, drawn; a module a task
 ``predict``        the command ``predict``
+``generate``       the same for networks that make samples
+``tables``         what ``predict`` writes
 ``info``           the command ``info``
 ``warmup``         the command ``warmup``
 =================  ==============================================================

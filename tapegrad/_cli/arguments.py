@@ -15,18 +15,40 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tapegrad._cli.errors import UserError
 
-_DATA = """\
+if TYPE_CHECKING:
+    from tapegrad._cli.networks import Model
+
+_TRAIN = """\
 DATA is the word digits, or a file:
   .csv  a header line; labels in the last column or the one that --target names
-  .npz  x and y, or x_train, y_train, x_test and y_test
+  .npz  x and y, or x_train, y_train, x_test and y_test; x is of shape (samples, features),
+        (samples, height, width), (samples, height, width, channels) or (samples, steps, features)
   .npy  a 2-D array of numbers, labels in the last column
 Integer or text labels mean classification, others regression; --task overrides.
-A file without a test part is cut: a fifth of the samples (of each class) is held out.
+A file without a test part is cut: a fifth of the samples (of each class) is held out
+at random. For series in time, give an .npz with a later x_test of its own.
+
+autoencoder and gan learn from x alone. A .npz file then needs no y, a .npy file may have
+any shape and no labels, and a column of a CSV file is left out as labels only if it is the
+last and holds text, or if --target names it; labels then colour the figure of the codes.
+
+models:
+{models}
+"""
+
+_PREDICT = """\
+The table has a line for each sample:
+  mlp, cnn, rnn, linear  the prediction, for classes also their probabilities; where DATA has
+                         labels, figures are printed too
+  autoencoder            how far off the reconstruction is (root mean squared error), the code,
+                         the reconstruction
+  gan                    a new sample; DATA is how many to make, and --out may also be a .npz
+                         file (array x) or, for images, a .png file
 """
 
 
@@ -67,10 +89,23 @@ def _positive(text: str) -> float:
     return value
 
 
+def _table(models: Mapping[str, Model]) -> str:
+    """A line or two for each model."""
+    lines = []
+    for name, model in models.items():
+        schedule = model.schedule
+        lines.append(f"  {name:11}  {model.summary}")
+        lines.append(
+            f"{'':13}  about {schedule.steps:,} steps, {schedule.fewest} to {schedule.most} "
+            f"epochs, learning rate {schedule.learning_rate:g}"
+        )
+    return "\n".join(lines)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     from tapegrad import __version__
-    from tapegrad._cli.architecture import MODELS
+    from tapegrad._cli.networks import MODELS
 
     top = _Parser(
         prog="python -m tapegrad",
@@ -83,18 +118,16 @@ def parser() -> argparse.ArgumentParser:
         "train",
         help="train a network on data and report",
         description="Train a network and leave weights, report and plots in a folder.",
-        epilog=_DATA,
+        epilog=_TRAIN.format(models=_table(MODELS)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     train.add_argument(
         "data", nargs="?", default="digits", metavar="DATA", help="digits (default) or a file"
     )
-    train.add_argument(
-        "--model", choices=MODELS, default="mlp", help="hidden layers, or none (default: mlp)"
-    )
+    train.add_argument("--model", choices=MODELS, default="mlp", help="see below (default: mlp)")
     train.add_argument(
         "--epochs", type=_whole_number(1), metavar="N",
-        help="passes over the data (default: about 1,350 steps, from 30 to 300 epochs)",
+        help="passes over the data (default: see below)",
     )  # fmt: skip
     train.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     train.add_argument("--out", metavar="DIR", help="folder (default: runs/DATA-MODEL)")
@@ -110,17 +143,25 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     train.add_argument(
         "--learning-rate", type=_positive, metavar="X",
-        help="Adam's at the start; it falls to 0 (default: 0.002, linear 0.01)",
+        help="Adam's at the start; it falls to 0 (default: see below)",
     )  # fmt: skip
 
     predict = commands.add_parser(
         "predict",
         help="apply a trained network to data",
         description="Apply what train left in DIR; print a CSV table of predictions.",
+        epilog=_PREDICT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     predict.add_argument("folder", metavar="DIR", help="what train left")
-    predict.add_argument("data", metavar="DATA", help="digits (its test part) or a file")
+    predict.add_argument(
+        "data", metavar="DATA", help="digits (its test part) or a file; for a gan, a number"
+    )
     predict.add_argument("--out", metavar="FILE", help="write the table to a file instead")
+    predict.add_argument(
+        "--seed", type=_seed, metavar="N",
+        help="of a gan's samples; the same seed gives the same samples (default: 0)",
+    )  # fmt: skip
 
     commands.add_parser("info", help="versions, CPU, threads, kernel cache, CUDA")
     commands.add_parser("warmup", help="compile every kernel ahead of its first use")
@@ -168,7 +209,7 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.command == "predict":
         from tapegrad._cli import predict
 
-        return predict.run(chosen.folder, chosen.data, chosen.out)
+        return predict.run(chosen.folder, chosen.data, chosen.out, chosen.seed)
     if chosen.command == "info":
         from tapegrad._cli import info
 

@@ -131,7 +131,7 @@ def _objects(what: str) -> str:
 
 
 def read_npy(path: Path, *, labelled: bool | int = True) -> Table:
-    """Read a 2-D array of numbers whose last column holds the labels.
+    """Read an array of numbers: rows whose last column holds the labels, or samples alone.
 
     Parameters
     ----------
@@ -139,20 +139,20 @@ def read_npy(path: Path, *, labelled: bool | int = True) -> Table:
         The file.
     labelled : bool or int, default True
         Whether there are labels. As an int, the number of features: the file has
-        labels if it has one column more.
+        labels if it has one column more. Samples without labels may have any shape.
     """
     name = path.name
     with _loaded(path, name) as array:
         if not isinstance(array, np.ndarray):
             raise UserError(f"{name} is not what its suffix says: it is a .npz archive")
-    if array.ndim != 2:
+    if array.ndim != 2 and (labelled is True or array.ndim < 2):
         raise UserError(
             f"{name} has shape {array.shape}; a .npy file must have two dimensions, a row a "
             "sample, labels in the last column (use .npz with x and y for anything else)"
         )
     array = checked_features(array, name)
     if not isinstance(labelled, bool):
-        labelled = array.shape[1] == labelled + 1
+        labelled = array.ndim == 2 and array.shape[1] == labelled + 1
     if not labelled:
         return Table(name, array)
     if array.shape[1] < 2:
@@ -218,6 +218,11 @@ def _number(text: str) -> float | None:
         return None
 
 
+def _is_number(cell: str) -> bool:
+    """Whether a cell holds a number, or should: it is empty."""
+    return _number(cell) is not None or cell.strip().lower() in _MISSING
+
+
 def _csv_rows(file: IO[str], name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header and the numbered lines that are not blank."""
     first = file.readline()
@@ -242,7 +247,11 @@ def _csv_rows(file: IO[str], name: str) -> tuple[list[str], list[tuple[int, list
 
 
 def read_csv(
-    path: Path, *, target: str | None = None, features: list[str] | int | None = None
+    path: Path,
+    *,
+    target: str | None = None,
+    features: list[str] | int | None = None,
+    labelled: bool = True,
 ) -> Table:
     """Read a CSV file with a header line.
 
@@ -255,6 +264,9 @@ def read_csv(
     features : list of str or int, optional
         For prediction: the names (or just the number) of the features that a
         model needs. The column of labels may then be absent.
+    labelled : bool, default True
+        False for models that need no labels: then the last column holds labels only
+        if it holds text.
     """
     name = path.name
     try:
@@ -269,6 +281,8 @@ def read_csv(
         raise UserError(f"{name}: two columns are called {repeated[0]!r}")
     if not rows:
         raise UserError(f"{name} has a header and no samples")
+    if not labelled and target is None and all(_is_number(row[-1]) for _, row in rows):
+        features = len(header)
     target, columns = _chosen_columns(name, header, target, features)
     if not columns:
         raise UserError(f"{name} has one column; expected features and a column of labels")

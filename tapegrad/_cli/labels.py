@@ -8,12 +8,13 @@ import numpy as np
 
 from tapegrad._cli.errors import UserError
 
-Task = Literal["classification", "regression"]
+LabelTask = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "reconstruction", "generation"]
 
 _MANY_CLASSES = 20
 
 
-def task_of(labels: np.ndarray, requested: Task | None, what: str) -> Task:
+def task_of(labels: np.ndarray, requested: LabelTask | None, what: str) -> LabelTask:
     """The task that labels mean: integers and text are classes, floats are numbers.
 
     Integers that hardly repeat may be either, and are asked about rather than guessed.
@@ -71,3 +72,20 @@ def class_indices(labels: np.ndarray, classes: list[str], what: str) -> np.ndarr
         known = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
         raise UserError(f"{what}: the label {unknown[0]!r} is out of range; classes are {known}")
     return np.array([index_of[name] for name in names], dtype=np.int64)
+
+
+def colours_of(labels: np.ndarray, what: str) -> tuple[np.ndarray | None, list[str]]:
+    """Labels as class indices with the classes' names, to colour samples by.
+
+    Labels that are numbers, or nearly all different, give None and no names.
+
+    Examples
+    --------
+    >>> colours_of(np.array(["tulip", "rose", "tulip"]), "flowers")
+    (array([1, 0, 1]), ['rose', 'tulip'])
+    """
+    distinct = np.unique(labels)
+    if labels.dtype.kind == "f" or len(distinct) > _MANY_CLASSES:
+        return None, []
+    classes = [class_name(label) for label in distinct.tolist()]
+    return class_indices(labels, classes, what), classes

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from tapegrad._cli import data
+from tapegrad._cli import data, generate
 from tapegrad._cli.errors import UserError
+from tapegrad._cli.files import Table
 from tapegrad._cli.labels import class_indices
-from tapegrad._cli.report import classification_text, regression_text
+from tapegrad._cli.reports.classification import classification_text
+from tapegrad._cli.reports.reconstruction import (
+    autoencoder_of,
+    reconstruction_figures,
+    reconstruction_text,
+    unit_of,
+)
+from tapegrad._cli.reports.regression import regression_text
 from tapegrad._cli.run_folder import TrainedModel
-from tapegrad.utils.files import atomic_path
+from tapegrad._cli.tables import checked_file, csv_text, feature_columns, write_text
 
 
-def run(folder: str, text: str, out: str | None) -> int:
+def run(folder: str, text: str, out: str | None, seed: int | None = None) -> int:
     """Predict, write a CSV table, and print the figures where the data has labels.
 
     Parameters
@@ -25,18 +30,25 @@ def run(folder: str, text: str, out: str | None) -> int:
     folder : str
         What ``train`` wrote.
     text : str
-        ``digits`` (its test samples) or a file.
+        ``digits`` (its test samples) or a file; for a GAN, how many samples to make.
     out : str or None
         File for the table; None means standard output, the figures then going to
         standard error.
+    seed : int or None
+        Of the samples that a GAN makes.
 
     Raises
     ------
     UserError
         If folder, data or file cannot be used; nothing has been written then.
     """
-    destination = None if out is None else _checked_file(out)
+    destination = None if out is None else checked_file(out)
     trained = TrainedModel.read(folder)
+    task = trained.architecture.task
+    if task == "generation":
+        return generate.run(trained, folder, text, destination, seed or 0)
+    if seed is not None:
+        raise UserError(f"--seed is of samples that a gan makes; {folder} holds no gan")
     table = data.load_for_prediction(
         text,
         feature_names=trained.feature_names,
@@ -44,63 +56,71 @@ def run(folder: str, text: str, out: str | None) -> int:
         target=trained.target_name,
     )
     x = trained.scaling.features(table.x, table.source)
-    figures = None
-    if trained.architecture.task == "classification":
-        # Labels are checked before anything is computed or written.
-        true = None
-        if table.y is not None:
-            true = class_indices(table.y, trained.classes, table.source)
-        outputs = np.asarray(trained.network.predict(x, verbose=0))
-        content = _classification_table(outputs, trained.classes)
-        if true is not None:
-            from tapegrad.metrics import classification_report
-
-            full = classification_report(true, outputs, trained.classes)
-            figures = classification_text(full, table.source)
-    else:
-        if table.y is not None and table.y.dtype.kind == "U":
-            raise UserError(f"{table.source}: the labels are text; the model predicts numbers")
-        outputs = np.asarray(trained.network.predict(x, verbose=0))
-        predicted = trained.scaling.original(outputs)
-        content = _csv_text(["prediction"], [[repr(float(value))] for value in predicted])
-        if table.y is not None:
-            from tapegrad.metrics import regression_report
-
-            measured = regression_report(table.y.astype(np.float64), predicted)
-            figures = regression_text(measured, trained.target_name, table.source)
+    predict = {
+        "classification": _classified,
+        "regression": _predicted,
+        "reconstruction": _reconstructed,
+    }[task]
+    content, figures = predict(trained, table, x)
     if destination is None:
         sys.stdout.write(content)
     else:
-        with atomic_path(destination) as temporary:
-            temporary.write_text(content, "utf-8", newline="")
+        write_text(destination, content)
         print(f"{len(x)} predictions in {destination}")
     if figures is not None:
         print(figures, file=sys.stderr if destination is None else sys.stdout)
     return 0
 
 
-def _checked_file(out: str) -> Path:
-    path = Path(out).expanduser()
-    if path.is_dir():
-        raise UserError(f"--out {out} is a folder; expected the name of a file")
-    if not path.parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder {path.parent}")
-    return path
+def _classified(trained: TrainedModel, table: Table, x: np.ndarray) -> tuple[str, str | None]:
+    """Classes and their probabilities; figures where there are labels."""
+    # Labels are checked before anything is computed or written.
+    true = None if table.y is None else class_indices(table.y, trained.classes, table.source)
+    outputs = np.asarray(trained.network.predict(x, verbose=0))
+    figures = None
+    if true is not None:
+        from tapegrad.metrics import classification_report
+
+        full = classification_report(true, outputs, trained.classes)
+        figures = classification_text(full, table.source)
+    header = ["prediction", *(f"probability_{name}" for name in trained.classes)]
+    best = outputs.argmax(axis=1)
+    rows = (
+        [trained.classes[index], *(f"{value:.6g}" for value in row)]
+        for index, row in zip(best.tolist(), outputs.tolist(), strict=True)
+    )
+    return csv_text(header, rows), figures
 
 
-def _classification_table(probabilities: np.ndarray, classes: list[str]) -> str:
-    header = ["prediction", *(f"probability_{name}" for name in classes)]
-    best = probabilities.argmax(axis=1)
-    rows = [
-        [classes[index], *(f"{value:.6g}" for value in row)]
-        for index, row in zip(best.tolist(), probabilities.tolist(), strict=True)
+def _predicted(trained: TrainedModel, table: Table, x: np.ndarray) -> tuple[str, str | None]:
+    """Numbers; figures where there are true ones."""
+    if table.y is not None and table.y.dtype.kind == "U":
+        raise UserError(f"{table.source}: the labels are text; the model predicts numbers")
+    outputs = np.asarray(trained.network.predict(x, verbose=0))
+    predicted = trained.scaling.original(outputs)
+    figures = None
+    if table.y is not None:
+        from tapegrad.metrics import regression_report
+
+        measured = regression_report(table.y.astype(np.float64), predicted)
+        figures = regression_text(measured, trained.target_name, table.source)
+    return csv_text(["prediction"], [[repr(float(value))] for value in predicted]), figures
+
+
+def _reconstructed(trained: TrainedModel, table: Table, x: np.ndarray) -> tuple[str, str]:
+    """How far off each reconstruction is, its code, and the reconstruction in the data's units."""
+    architecture = autoencoder_of(trained)
+    codes = architecture.codes(trained.network, x)
+    back = architecture.decoded(trained.network, codes)
+    error = (back.astype(np.float64) - x) * unit_of(trained)
+    off = np.sqrt((error**2).mean(axis=1))
+    names = feature_columns(trained.feature_names, trained.scaling.shape)
+    header = [
+        "rmse",
+        *(f"code_{i + 1}" for i in range(architecture.code)),
+        *(f"reconstructed_{name}" for name in names),
     ]
-    return _csv_text(header, rows)
-
-
-def _csv_text(header: list[str], rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    values = np.column_stack([off, codes, trained.scaling.original_features(back)])
+    rows = ([f"{value:.7g}" for value in row] for row in values.tolist())
+    figures = reconstruction_figures(x, back, trained)
+    return csv_text(header, rows), reconstruction_text(figures, trained, table.source)

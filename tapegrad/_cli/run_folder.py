@@ -4,7 +4,7 @@
 file                   content
 =====================  ================================================
 ``model.safetensors``  the weights
-``model.json``         architecture, standardisation, names of classes
+``model.json``         architecture, scaling of the features, names of classes
 ``history.json``       metrics by epoch
 ``report.json``        the final figures
 ``*.png``              the plots
@@ -13,7 +13,6 @@ file                   content
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tapegrad._cli.architecture import Architecture
-from tapegrad._cli.data import Samples, Scaling
+from tapegrad._cli.data import Samples
 from tapegrad._cli.errors import UserError
+from tapegrad._cli.networks import MODELS, Architecture, rebuilt
+from tapegrad._cli.scaling import Scaling
 from tapegrad.utils.files import atomic_path
 
 if TYPE_CHECKING:
-    from tapegrad.models import Sequential
+    from tapegrad.models import Model
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
@@ -69,14 +69,14 @@ class TrainedModel:
     architecture : Architecture
         How the network is built.
     scaling : Scaling
-        How its features, and the numbers it predicts, were standardised.
+        How its features, and the numbers it predicts, were scaled.
     classes : list of str
-        Names of the classes; empty for regression.
+        Names of the classes; empty where none are predicted.
     feature_names : list of str or None
         Names of the columns that it was trained on.
     target_name : str
         What it predicts.
-    network : Sequential
+    network : Model
         The network itself.
     """
 
@@ -85,18 +85,16 @@ class TrainedModel:
     classes: list[str]
     feature_names: list[str] | None
     target_name: str
-    network: Sequential
+    network: Model
 
     @classmethod
     def for_samples(cls, samples: Samples, model: str) -> TrainedModel:
         """A new network of the right size for `samples`."""
-        architecture = Architecture.default(
-            model, samples.task, samples.x_train.shape[1], max(len(samples.classes), 1)
-        )
+        architecture = MODELS[model].architecture.default(model, samples)
         return cls(
             architecture,
             samples.scaling,
-            samples.classes,
+            samples.classes if samples.task == "classification" else [],
             samples.feature_names,
             samples.target_name,
             architecture.build(),
@@ -111,7 +109,7 @@ class TrainedModel:
             {
                 "format": _FORMAT,
                 "tapegrad": __version__,
-                "architecture": dataclasses.asdict(self.architecture),
+                "architecture": self.architecture.stored(),
                 "features": {
                     "names": self.feature_names,
                     "shape": list(self.scaling.shape),
@@ -151,7 +149,7 @@ class TrainedModel:
                 )
             features, target = stored["features"], stored["target"]
             model = cls(
-                architecture := Architecture(**stored["architecture"]),
+                architecture := rebuilt(stored["architecture"]),
                 Scaling(
                     tuple(features["shape"]),
                     np.array(features["mean"], dtype=np.float64),

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad._cli import data, report
-from tapegrad._cli.architecture import cosine_decay, default_epochs, default_learning_rate
+from tapegrad._cli import data
 from tapegrad._cli.compiling import compile_kernels
 from tapegrad._cli.errors import UserError
-from tapegrad._cli.labels import Task
+from tapegrad._cli.labels import LabelTask
+from tapegrad._cli.networks import MODELS, Architecture
+from tapegrad._cli.networks.schedule import cosine_decay
 from tapegrad._cli.progress import TrainingBar
+from tapegrad._cli.reports import report
+from tapegrad._cli.reports.generation import Snapshots
 from tapegrad._cli.run_folder import (
     HISTORY,
     WEIGHTS,
@@ -25,19 +28,6 @@ from tapegrad._cli.run_folder import (
 )
 from tapegrad.callbacks import Callback
 from tapegrad.optimizers import Optimizer
-
-# What a dense network trained with Adam calls, by the names of warm-up tasks.
-KERNELS = (
-    "gemm float32",
-    "relu_grad float32",
-    "sum float32",
-    "softmax float32",
-    "softmax_cross_entropy float32",
-    "adam_update nadam_update adamax_update float32",
-    "random_uniform float64",
-    "random_bernoulli float32",
-    "random_permutation",
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Options:
     out: str | None = None
     seed: int = 0
     target: str | None = None
-    task: Task | None = None
+    task: LabelTask | None = None
     batch_size: int = 32
     learning_rate: float | None = None
 
@@ -77,7 +67,7 @@ class Progress:
     @property
     def epochs(self) -> int:
         """Number of epochs."""
-        return len(self.history["loss"])
+        return len(next(iter(self.history.values())))
 
 
 class _EpochFiles(Callback):
@@ -86,7 +76,7 @@ class _EpochFiles(Callback):
     def __init__(
         self,
         trained: TrainedModel,
-        optimizer: Optimizer,
+        optimizers: list[Optimizer],
         folder: Path,
         learning_rate: float,
         epochs: int,
@@ -94,7 +84,7 @@ class _EpochFiles(Callback):
         super().__init__()
         self.progress: Progress | None = None
         self._trained = trained
-        self._optimizer = optimizer
+        self._optimizers = optimizers
         self._folder = folder
         self._learning_rate = learning_rate
         self._epochs = epochs
@@ -104,7 +94,8 @@ class _EpochFiles(Callback):
         self._started = time.perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._optimizer.learning_rate = cosine_decay(self._learning_rate, epoch, self._epochs)
+        for optimizer in self._optimizers:
+            optimizer.learning_rate = cosine_decay(self._learning_rate, epoch, self._epochs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         before = self.progress.history if self.progress else {}
@@ -142,28 +133,29 @@ def run(options: Options) -> int:
     """
     import tapegrad as tg
 
-    if options.device == "cuda":
-        _require_cuda()
-    samples = data.load(options.data, target=options.target, task=options.task, seed=options.seed)
+    model = MODELS[options.model]
+    _check(options, model.architecture)
+    samples = data.load(
+        options.data,
+        target=options.target,
+        task=options.task,
+        seed=options.seed,
+        architecture=model.architecture,
+    )
     name = Path(options.data).stem
     folder = checked_folder(options.out or f"runs/{name}-{options.model}")
-    epochs = options.epochs or default_epochs(len(samples.x_train), options.batch_size)
-    learning_rate = options.learning_rate or default_learning_rate(options.model)
+    epochs = options.epochs or model.schedule.epochs(len(samples.x_train), options.batch_size)
+    learning_rate = options.learning_rate or model.schedule.learning_rate
 
     tg.set_seed(options.seed)
     with tg.device(options.device):
         if options.device == "cpu":
-            compile_kernels(KERNELS)
+            compile_kernels(model.architecture.kernels)
         trained = TrainedModel.for_samples(samples, options.model)
-        classification = samples.task == "classification"
-        optimizer = tg.optimizers.Adam(learning_rate=learning_rate)
-        trained.network.compile(
-            optimizer=optimizer,
-            loss="sparse_categorical_crossentropy" if classification else "mean_squared_error",
-            metrics=["accuracy" if classification else "mae"],
-        )
+        optimizers = trained.architecture.compile(trained.network, learning_rate)
         print(_announcement(options, samples, trained, epochs))
-        files = _EpochFiles(trained, optimizer, folder, learning_rate, epochs)
+        files = _EpochFiles(trained, optimizers, folder, learning_rate, epochs)
+        snapshots = Snapshots(trained, epochs) if samples.task == "generation" else None
         interrupted = False
         try:
             trained.network.fit(
@@ -172,7 +164,7 @@ def run(options: Options) -> int:
                 batch_size=options.batch_size,
                 epochs=epochs,
                 validation_data=(samples.x_test, samples.y_test),
-                callbacks=[files, TrainingBar()],
+                callbacks=[files, *([snapshots] if snapshots else []), TrainingBar()],
                 verbose=0,
             )
         except KeyboardInterrupt:
@@ -183,24 +175,42 @@ def run(options: Options) -> int:
             files.restore(files.progress)
             print(f"\ninterrupted; kept the model of epoch {files.progress.epochs}")
         assert files.progress is not None
-        report.finish(options, samples, trained, files.progress, folder)
+        report.finish(options, samples, trained, files.progress, folder, snapshots)
     return 130 if interrupted else 0
 
 
-def _require_cuda() -> None:
-    from tapegrad_kernels import cuda
+def _check(options: Options, architecture: type[Architecture]) -> None:
+    """Refuse options that do not go together, and a GPU that is not there."""
+    if options.device not in architecture.devices:
+        raise UserError(
+            f"--device {options.device}: --model {options.model} can be trained on "
+            f"{' or '.join(architecture.devices)} only so far"
+        )
+    if options.task is not None and architecture.unlabelled_task is not None:
+        raise UserError(
+            f"--task {options.task} says what labels mean; --model {options.model} learns from "
+            "samples without labels"
+        )
+    if options.device == "cuda":
+        from tapegrad_kernels import cuda
 
-    try:
-        cuda.require()
-    except (ImportError, RuntimeError) as error:
-        raise UserError(f"--device cuda: {error}") from error
+        try:
+            cuda.require()
+        except (ImportError, RuntimeError) as error:
+            raise UserError(f"--device cuda: {error}") from error
 
 
 def _announcement(
     options: Options, samples: data.Samples, trained: TrainedModel, epochs: int
 ) -> str:
-    count = len(samples.classes)
-    what = f"{count} classes" if count else f"predicting {samples.target_name}"
+    if samples.task == "classification":
+        what = f"{len(samples.classes)} classes"
+    elif samples.task == "regression":
+        what = f"predicting {samples.target_name}"
+    elif samples.target_name:
+        what = f"{samples.target_name} left out as labels"
+    else:
+        what = "no labels needed"
     return (
         f"{options.data}: {len(samples.x_train)} training and {len(samples.x_test)} test samples, "
         f"{samples.x_train.shape[1]} features, {what}\n"

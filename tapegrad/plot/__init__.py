@@ -12,6 +12,7 @@ function                 what it shows
 ``table_predictions``    how sure a classifier is of samples from a table
 ``predicted_and_true``   predicted against true numbers
 ``residuals``            errors of predicted numbers
+``distributions``        histograms of features in two sets of samples
 ``forecast``             a series, forecasts of its end, and their errors
 ``image_grid``           images side by side: samples, reconstructions
 ``filters``              the weights of a convolution
@@ -25,6 +26,7 @@ function                 what it shows
 
 from tapegrad.plot.classification import confusion_matrix, image_predictions, table_predictions
 from tapegrad.plot.curves import learning_curves
+from tapegrad.plot.distributions import distributions
 from tapegrad.plot.images import feature_maps, filters, image_grid
 from tapegrad.plot.latent import latent_space
 from tapegrad.plot.network import network, plot_model
@@ -34,6 +36,7 @@ from tapegrad.plot.style import save
 
 __all__ = [
     "confusion_matrix",
+    "distributions",
     "feature_maps",
     "filters",
     "forecast",

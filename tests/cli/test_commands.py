@@ -12,6 +12,7 @@ import pytest
 
 from tapegrad._cli import compiling
 from tapegrad._cli.arguments import main
+from tapegrad._cli.networks import MODELS
 
 WARMUP = "tapegrad_kernels._compile.warmup"
 CACHE = "tapegrad_kernels._compile.cache"
@@ -59,12 +60,12 @@ def test_without_a_cache_each_run_compiles(tasks, monkeypatch):
     assert [compiling.compile_kernels() for _ in range(2)] == [2, 2]
 
 
-def test_training_compiles_kernels_that_exist():
-    from tapegrad._cli.train import KERNELS
-
+@pytest.mark.parametrize("model", MODELS)
+def test_training_compiles_kernels_that_exist(model):
+    kernels = MODELS[model].architecture.kernels
     importlib.import_module("tapegrad_kernels.cpu")
-    named = importlib.import_module(WARMUP).tasks(KERNELS)
-    assert sorted(name for name, _ in named) == sorted(KERNELS)
+    named = importlib.import_module(WARMUP).tasks(kernels)
+    assert sorted(name for name, _ in named) == sorted(kernels)
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
