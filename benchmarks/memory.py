@@ -1,7 +1,8 @@
-"""Memory of a training loop over 10,000 steps: it must not grow.
+"""Memory of a training loop over 10,000 steps, and of as many predictions: it must not grow.
 
 Run with ``python -m benchmarks.memory``. The network is 784-64-64-10, batch 32, Adam, on
-the eager tape; each contender trains in a process of its own, which reports
+the eager tape; predictions are for one sample. Each contender runs in a process of its own,
+which reports
 
 - its resident memory after 1,000 steps, and how much that has changed at the end;
 - for tapegrad, the memory that Python objects hold, NumPy's arrays included, by
@@ -26,18 +27,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import training_step
+from benchmarks import fit, training_step
 from benchmarks._harness import Contender, describe_run, print_header
 
 STEPS = 10_000
 _MEBI = 1024 * 1024
 
-PREPARE = {
-    "tapegrad, by hand": ("tapegrad", "by hand"),
-    "tapegrad, train_on_batch": ("tapegrad", "train_on_batch"),
-    "torch": ("torch fused", "by hand"),
+_PREDICTIONS = next(workload for workload in fit.WORKLOADS if workload.get("predict"))
+
+PREPARE: dict[str, tuple[Contender, dict[str, Any]]] = {
+    "tapegrad, by hand": (training_step.CONTENDERS["tapegrad"], {"name": "by hand"}),
+    "tapegrad, train_on_batch": (training_step.CONTENDERS["tapegrad"], {"name": "train_on_batch"}),
+    "tapegrad, predict_on_batch": (fit.CONTENDERS["tapegrad"], _PREDICTIONS),
+    "torch": (training_step.CONTENDERS["torch fused"], {"name": "by hand"}),
 }
-"""Contender and workload of `benchmarks.training_step`."""
+"""Contender and workload."""
 
 
 def resident() -> int:
@@ -79,10 +83,7 @@ def train(name: str, *, steps: int, trace: bool, data: str | None) -> dict[str, 
         Bytes: ``warm`` and ``end``, by `tracemalloc` or resident, and ``peak``.
     """
     contender, workload = PREPARE[name]
-    prepared: dict[str, Any] = {"name": workload}
-    if data is not None:
-        prepared["data"] = data
-    step = training_step.CONTENDERS[contender].prepare(prepared)
+    step = contender.prepare(workload if data is None else {**workload, "data": data})
     measured = {}
     if trace:
         step()

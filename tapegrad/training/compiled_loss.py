@@ -104,10 +104,14 @@ class CompiledLoss:
             weights = [self._weights] * len(layout)
         targets = layout.data(y, "y", needed)
         parts: list[_Part | None] = []
-        for each, weight, name, true, pred in zip(
-            chosen, weights, layout.names, targets, layout.outputs(y_pred)
-        ):
-            parts.append(None if each is None else _Part(each, weight, name, true, pred))
+        for at, pred in enumerate(layout.outputs(y_pred)):
+            part = None
+            if needed[at]:
+                part = _Part(chosen[at], weights[at], targets[at], pred)
+                part.name = layout.names[at] or "/".join(
+                    [*map(str, layout.paths[at][:-1]), part.name]
+                )
+            parts.append(part)
         made = [part for part in self._in_keras_order(layout, parts, y_pred) if part is not None]
         if len(made) > 1:
             names: set[str] = set()
@@ -158,7 +162,7 @@ class CompiledLoss:
 class _Part:
     """The loss of one output."""
 
-    def __init__(self, given: Any, weight: Any, name: str | None, true: Any, pred: Any) -> None:
+    def __init__(self, given: Any, weight: Any, true: Any, pred: Any) -> None:
         if is_cross_entropy(given):
             kind = kind_of_labels(np.shape(true), np.shape(pred))
             loss = losses.get(_CROSS_ENTROPIES[kind])
@@ -167,8 +171,8 @@ class _Part:
         assert loss is not None
         self.loss = loss
         self.weight = None if weight is None else float(weight)
-        typed = given if isinstance(given, str) and given == given.lower() else loss.name
-        self.name = name or typed
+        typed = isinstance(given, str) and given == given.lower()  # and not a class's name
+        self.name = str(given) if typed else loss.name
         self.tracker: MeanTracker | None = None
 
     def track(self, names: set[str]) -> None:

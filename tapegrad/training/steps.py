@@ -141,8 +141,9 @@ class Steps(Compiling):
         return self.compute_loss(x, y, y_pred, sample_weight)
 
     def _track_loss(self, loss: Any, x: Any) -> None:
-        samples = x.shape[0] if type(x) is Tensor else _samples(x)
-        self._loss_tracker.add(float(loss), samples)
+        samples = x._data.shape[0] if type(x) is Tensor else _samples(x)
+        data = loss._data if type(loss) is Tensor else loss
+        self._loss_tracker.add(data.item() if type(data) is np.ndarray else float(loss), samples)
 
     def _input_dtype(self) -> np.dtype[Any]:
         model: Any = self

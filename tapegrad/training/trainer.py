@@ -179,11 +179,14 @@ class Trainer(Evaluating):
 
     def _train_epoch(self, run: Run, epoch: int, taken: int) -> int:
         """Take the steps of an epoch; return how many it has had."""
-        begin, end = run.callbacks.on_train_batch_begin, run.callbacks.on_train_batch_end
+        callbacks = run.callbacks
+        begin, end = callbacks.on_train_batch_begin, callbacks.on_train_batch_end
+        begins, ends = (callbacks.wants(f"on_train_batch_{word}") for word in ("begin", "end"))
         train_step, as_batch = self.train_step, self._batch
         own_step = type(self).train_step is not Steps.train_step
         for step, batch in enumerate(run.data.epoch(taken), taken):
-            begin(step)
+            if begins:
+                begin(step)
             logs = train_step(as_batch(batch))
             if own_step:
                 logs = to_python_logs(logs)
@@ -192,7 +195,8 @@ class Trainer(Evaluating):
             loss = logs.get("loss")
             if loss != loss:
                 run.watch_loss(loss, epoch, step)
-            end(step, logs)
+            if ends:
+                end(step, logs)
             if self.stop_training:
                 break
         return taken

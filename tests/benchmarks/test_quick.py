@@ -41,6 +41,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("optimizers", ["--peers", "", "--only", "lion 100,000"]),
         ("operation_overhead", ["--peers", "numpy"]),
         ("training_step", ["--peers", "numpy"]),
+        ("fit", ["--peers", "", "--only", "predict"]),
         ("start_up", []),
         ("memory", []),
     ],
