@@ -46,8 +46,8 @@ class Compiling:
         Parameters
         ----------
         optimizer
-            A name such as ``"adam"``, or an Optimizer; None for models that are not trained or
-            whose `train_step` has optimizers of its own.
+            A name such as ``"adam"``, or an Optimizer, as in Keras ``"rmsprop"`` by default; None
+            for models that are not trained.
         loss
             A name such as ``"mse"``, a Loss, or a function of labels and predictions.
             ``"crossentropy"`` becomes the kind that fits labels and outputs.

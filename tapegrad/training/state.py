@@ -8,6 +8,7 @@ bits wherever they run, so a run whose state was restored ends as one that was n
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,7 @@ def _collect(run: Run, epoch: int, batch: int) -> dict[str, Any]:
         "generators": [_generator_state(generator) for generator in _generators(model)],
         "metrics": [[metric.name, metric.get_state()] for metric in _metrics(model)],
         "callbacks": [[kind, callback.get_state()] for kind, callback in _callbacks(run)],
+        "batches": run.data.batches,
         "data": run.data.state(),
         "validation": None if run.validation is None else run.validation.state(),
     }
@@ -122,6 +124,12 @@ class SavedRun:
             raise self._misfit(f"it has the metrics {saved}, the model {names}")
         if len(values["generators"]) != len(_generators(model)):
             raise self._misfit("its layers draw from other generators")
+        if values["batches"] != run.data.batches:
+            warnings.warn(
+                f"{self._source} is of a run with {values['batches']} batches an epoch, but there "
+                f"are {run.data.batches} now: the run goes on with other data.",
+                stacklevel=5,
+            )
 
     def apply(self, run: Run) -> None:
         """Bring a run into this state."""
@@ -155,6 +163,8 @@ class SavedRun:
     def _check_optimizer(self, name: str, optimizer: Any, model: Any) -> None:
         state = self._values["optimizers"][name]
         optimizer.build(_named(model, state["variables"]))  # makes its slots, which are zero
+        if _optimizer_state(optimizer, model)["variables"] != state["variables"]:
+            raise self._misfit(f"{optimizer.name} was built for other weights, or in another order")
         own, saved = optimizer.named_variables(), state["values"]
         for key in sorted(set(own) | set(saved)):
             if key not in own:

@@ -163,7 +163,8 @@ class Trainer(Evaluating):
         # After what callbacks do at the start of an epoch, which had been done before it was
         # broken off: it is undone, and not done twice.
         taken = run.take_up_epoch()
-        taken = self._train_epoch(run, epoch, taken)
+        if not (taken and self.stop_training):  # which may have been part of what was saved
+            taken = self._train_epoch(run, epoch, taken)
         if not self.stop_training:
             run.data.explain_end(epoch, taken, run.epochs)
         if taken == 0:

@@ -303,6 +303,34 @@ def test_other_files_and_models_are_refused(tmp_path):
     refused(tmp_path, "damaged or not a safetensors file")
 
 
+def test_other_data_are_remarked(tmp_path):
+    interrupted(tmp_path)
+    with pytest.warns(UserWarning, match="a run with 5 batches an epoch, but there are 3 now"):
+        fit(network(), tmp_path, x=X[:24], y=Y[:24])
+
+
+def test_a_stop_within_an_epoch_holds(tmp_path):
+    def stop(model):
+        def at_the_third(batch, logs):
+            if batch == 2:
+                model.stop_training = True
+
+        return LambdaCallback(on_train_batch_end=at_the_third)
+
+    whole, broken, resumed = network(), network(), network()
+    tg.set_seed(5)
+    expected = fit(whole, extra=[stop(whole)])
+
+    def fail(epoch, logs):
+        raise Interrupted
+
+    tg.set_seed(5)
+    with pytest.raises(Interrupted):
+        fit(broken, tmp_path, extra=[stop(broken), LambdaCallback(on_epoch_end=fail)])
+    assert fit(resumed, tmp_path) == expected
+    assert int(resumed.optimizer.iterations) == 3
+
+
 def test_the_earlier_backup_stands_in_for_a_damaged_one(tmp_path):
     whole = network()
     expected = fit(whole)
