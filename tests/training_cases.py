@@ -133,7 +133,10 @@ CASES = {
         [WEIGHTS[0], WEIGHTS[1]],
     ),
     "targets by name": Case(
-        functional("list"), X, {"price": PRICE, "kind": KIND}, {"loss": {"price": "mae", "kind": CE}}
+        functional("list"),
+        X,
+        {"price": PRICE, "kind": KIND},
+        {"loss": {"price": "mae", "kind": CE}},
     ),
     "one loss": Case(
         functional("list"),
