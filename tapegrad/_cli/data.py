@@ -137,7 +137,7 @@ def load(
 def _cut(
     table: Table, task: LabelTask | None, seed: int, labelled: bool
 ) -> tuple[Table, Table, LabelTask | None]:
-    """Hold out a fifth: of each class, or of all samples where labels are no classes."""
+    """Hold out a fifth: of each class, also where classes are not learnt, or of all samples."""
     if len(table.x) < 2:
         raise UserError(f"{table.source} holds one sample; training and testing need two at least")
     strata = None
@@ -147,6 +147,8 @@ def _cut(
         if task == "classification":
             classes_of(table.y, table.source)
             strata = table.y
+    elif table.y is not None and colours_of(table.y, table.source)[1]:
+        strata = table.y
     train, test = splitting.train_test_indices(len(table.x), labels=strata, seed=seed)
     if not len(test):
         raise UserError(

@@ -84,3 +84,26 @@ def houses(write: Write) -> str:
     lines = ["area,price,rooms"]
     lines += [f"{a:.2f},{p:.1f},{r}" for a, p, r in zip(area, price, rooms, strict=True)]
     return write("houses.csv", "\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def images(write: Write) -> str:
+    """An .npz file of 8×8 images, an upright or a level bar each, its place at random."""
+    generator = np.random.default_rng(2)
+    x, y = np.zeros((60, 8, 8), np.uint8), np.arange(60) % 2
+    for image, level, place in zip(x, y, generator.integers(0, 8, 60), strict=True):
+        if level:
+            image[place, :] = 200
+        else:
+            image[:, place] = 200
+    return write("images.npz", x=x, y=y)
+
+
+@pytest.fixture
+def waves(write: Write) -> str:
+    """An .npz file of sequences in two features of different units, with a number to predict."""
+    generator = np.random.default_rng(3)
+    phase, speed = generator.uniform(0, 6, (80, 1)), generator.uniform(0.2, 0.6, (80, 1))
+    angle = phase + speed * np.arange(10)
+    x = np.stack([np.sin(angle), 1000.0 * np.cos(angle)], axis=-1)
+    return write("waves.npz", x=x, y=np.sin(phase + 10 * speed)[:, 0])

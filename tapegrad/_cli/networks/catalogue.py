@@ -45,7 +45,7 @@ MODELS = {
     ),
     "autoencoder": Model(
         Autoencoder,
-        Schedule(2e-3, 3000, 12, 300),
+        Schedule(2e-3, 6000, 20, 300),
         "samples through a narrow code and back; learns without labels",
     ),
     "gan": Model(
@@ -62,7 +62,12 @@ def rebuilt(stored: dict[str, Any]) -> Architecture:
 
     Raises
     ------
-    KeyError, TypeError
+    KeyError, TypeError, ValueError
         If the numbers are not those of a model.
     """
-    return MODELS[stored["model"]].architecture(**stored)
+    architecture = MODELS[stored["model"]].architecture(**stored)
+    without_labels = architecture.unlabelled_task
+    tasks = ("classification", "regression") if without_labels is None else (without_labels,)
+    if architecture.task not in tasks:
+        raise ValueError(f"{architecture.model} does no {architecture.task}")
+    return architecture
