@@ -150,6 +150,18 @@ class CompiledMetrics:
         self._entries, self._layout = entries, layout
         return entries
 
+    def try_on(self, y_true: Any, y_pred: Any) -> None:
+        """Raise what the metrics raise for such labels and outputs, and count nothing.
+
+        Else they would raise it after the first step of training.
+        """
+        try:
+            self.update(y_true, y_pred, None)
+        except Exception:
+            self._entries = None
+            raise
+        self.reset()
+
     def _needed(self, layout: Layout) -> list[bool]:
         used = {entry.output for entry in self._entries or ()}
         return [at in used for at in range(len(layout))]

@@ -199,7 +199,10 @@ class Steps(Compiling):
             if check:
                 loss.check_targets(y, outputs)
         if measured.wanted and not measured.made:
-            measured.build(y, outputs)
+            first = _first_rows(y)
+            measured.build(first, outputs)
+            if all(leaf.shape[:1] == (1,) for leaf in flat_outputs(outputs)):
+                measured.try_on(_as_tensors(first, self._lists().device), outputs)
 
 
 def _as_tensors(data: Any, device: str) -> Any:

@@ -194,6 +194,17 @@ def test_what_compile_refuses():
     assert not model.compiled
 
 
+def test_metrics_that_do_not_fit_are_refused_before_the_first_step():
+    model = single(2)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["mae", "f1_score"])
+    before = model.get_weights()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="y_true has shape") as raised:
+            model.fit(X, np.zeros(12, np.int64), verbose=0)
+        assert "\n" not in str(raised.value)
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
+
+
 # ---- what the guides of Keras do -------------------------------------------------------
 
 
