@@ -37,7 +37,7 @@ class CallArguments:
     # Set to True by layers through which masked inputs may pass unremarked.
     _accepts_masked = False
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask of the output, given that of the input: the same, unless overwritten."""
         return previous_mask
 

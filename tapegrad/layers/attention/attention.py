@@ -188,7 +188,7 @@ class Attention(Layer):
                 "as many features in query and key, and as many positions in key and value."
             )
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the query's mask."""
         return None if previous_mask is None else previous_mask[0]
 

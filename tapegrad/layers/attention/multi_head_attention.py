@@ -363,7 +363,7 @@ class MultiHeadAttention(Layer):
 
     # ---- shapes and masks ------------------------------------------------------------
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the query's mask."""
         return previous_mask
 

@@ -89,7 +89,7 @@ class Lambda(Layer):
             return (samples, *wanted)
         return [(samples, *shape) for shape in wanted]
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask that was given, or that its function returns."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 

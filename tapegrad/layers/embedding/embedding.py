@@ -132,7 +132,7 @@ class Embedding(Layer):
             f"from 0 to {self.input_dim - 1}; input_dim must be larger than all of them."
         )
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return where the inputs are not 0, if 0 stands for padding."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 

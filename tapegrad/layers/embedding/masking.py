@@ -44,7 +44,7 @@ class Masking(Layer):
         valid = ops.expand_dims(self.compute_mask(inputs, None), -1)
         return ops.where(valid, inputs, ops.zeros_like(inputs))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return where any feature differs from the value, shape ``inputs.shape[:-1]``."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 

@@ -126,7 +126,7 @@ class Merge(Layer):
                 raise self._misfit(shapes, "lengths that are equal or 1")
         return tuple(joined)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return what is valid in any input, or None unless all inputs have masks."""
         if previous_mask is None or any(mask is None for mask in previous_mask):
             return None

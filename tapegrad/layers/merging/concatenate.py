@@ -77,7 +77,7 @@ class Concatenate(Merge):
     def _lengths_differ(self, shapes: Sequence[Shape]) -> ValueError:
         return self._misfit(shapes, f"equal lengths along every axis but {self.axis}")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the masks, joined as the inputs are; inputs without one are valid throughout."""
         if previous_mask is None or all(mask is None for mask in previous_mask):
             return None

@@ -103,7 +103,7 @@ class Dot(Merge):
             raise self._misfit(shapes, "as many samples in each")
         return first, second
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return None: what a masked position was is summed over."""
         return None
 

@@ -151,7 +151,7 @@ class Bidirectional(Layer):
             return shape
         return (*outputs, *states, *states)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the sequences' mask if all outputs are returned; states have none."""
         mask = flatten(previous_mask)[0] if self.return_sequences else None
         masks = (mask, mask) if self.merge_mode is None else (mask,)

@@ -162,7 +162,7 @@ class RNN(Layer):
             return shape
         return (shape, *map_structure(lambda length: (samples, length), self.state_size))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the sequences' mask if all outputs are returned; states have none."""
         mask = flatten(previous_mask)[0] if self.return_sequences else None
         if not self.return_state:
