@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import types
 from typing import Any
 
 import numpy as np
 
+from tapegrad import activations
 from tapegrad.layers.symbolic import Node
 from tapegrad.utils.config import Configurable
+from tapegrad.utils.serialization import serialize
 
 __all__ = ["Described"]
 
@@ -30,12 +33,26 @@ class Described(Configurable):
         return type(self).__name__
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, with name, dtype and `trainable` as they are now.
+        """Return the constructor's arguments, as they are now.
 
+        What the library's layers keep of an argument is what they return: ``kernel_size`` is
+        ``(3, 3)`` if 3 was given, ``activation`` is ``"linear"`` for None, and an attribute that
+        was changed since counts as changed. Of your own layers, arguments are returned as given.
         `from_config` makes a layer like this one, with weights of its own.
         """
-        config = super().get_config()
+        owner = type(self).__name__
+        config = {name: _described(value, name, owner) for name, value in self._arguments().items()}
         return config | {"name": self.name, "dtype": self.dtype, "trainable": self._trainable}
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments = super()._arguments()
+        if type(self).__init__.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            return arguments  # whose attributes may mean something else than the arguments
+        for name, given in arguments.items():
+            kept = getattr(self, name, given)
+            if kept is not given and _is_setting(kept):
+                arguments[name] = kept
+        return arguments
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -99,3 +116,25 @@ class Described(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _is_setting(value: Any) -> bool:
+    """Whether an attribute is what an argument looks like, and no weight, layer or table."""
+    if isinstance(value, list | tuple):
+        return all(_is_setting(part) for part in value)
+    return (
+        value is None
+        or isinstance(value, bool | int | float | str | np.generic | types.FunctionType)
+        or (isinstance(value, Configurable) and not isinstance(value, Described))
+    )
+
+
+def _described(value: Any, name: str, owner: str) -> Any:
+    """Return an argument as data, with tuples as such and activations by name."""
+    if isinstance(value, tuple):
+        return tuple(_described(part, name, owner) for part in value)
+    if name.endswith("activation") and isinstance(value, types.FunctionType):
+        known = value.__name__
+        if getattr(activations, known, None) is value:
+            return known
+    return serialize(value, f"{owner}: {name}")

@@ -189,7 +189,7 @@ def serialize(value: Any, owner: str = "value") -> Any:
         data = {"module": _module_of(kind), "class_name": kind.__name__}
         if kind in _registered_names:
             data["registered_name"] = _registered_names[kind]
-        return {**data, "config": value.get_config()}
+        return {**data, "config": serialize(value.get_config(), owner)}
     if callable(value) and hasattr(value, "__name__"):
         return _function_as_data(value, owner)
     raise TypeError(f"{owner} cannot be saved: {value!r} is not plain data.")

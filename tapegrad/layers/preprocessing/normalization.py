@@ -119,6 +119,10 @@ class Normalization(Layer):
         )
         self.count = self.add_weight((), "zeros", dtype="int32", trainable=False, name="count")
 
+    def _arguments(self) -> dict[str, Any]:
+        given = {"mean": self.input_mean, "variance": self.input_variance}
+        return super()._arguments() | given
+
     @property
     def mean(self) -> Tensor | None:
         """The means, of a shape that is broadcast to inputs; None before the layer is built."""
