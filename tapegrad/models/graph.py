@@ -76,7 +76,7 @@ class Graph:
         order: dict[int, int] = {}  # layers in the order in which they are met from the outputs
         finished: list[Node] = []
         # A walk in depth without recursion: networks may be deeper than Python's stack.
-        for output in self.flat_outputs:
+        for output in _sorted_leaves(self.outputs):
             pending: list[tuple[SymbolicTensor, bool]] = [(output, False)]
             while pending:
                 symbol, done = pending.pop()
@@ -210,6 +210,15 @@ class _Step:
 def _gives(node: Node, given: set[int]) -> bool:
     """Whether a node's outputs are among the graph's inputs."""
     return any(id(symbol) in given for symbol in flatten(node.outputs))
+
+
+def _sorted_leaves(structure: Any) -> list[Any]:
+    """Return the leaves of a structure with dicts sorted by their keys, as Keras walks them."""
+    if isinstance(structure, dict):
+        return [leaf for key in sorted(structure) for leaf in _sorted_leaves(structure[key])]
+    if isinstance(structure, list | tuple):
+        return [leaf for part in structure for leaf in _sorted_leaves(part)]
+    return [structure]
 
 
 def _symbols(structure: Any, what: str, owner: str) -> list[SymbolicTensor]:

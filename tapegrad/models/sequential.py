@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from tapegrad._core.nest import flatten
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers import InputLayer, Layer
 from tapegrad.layers.base import Shape
@@ -175,7 +176,9 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Return the output of the last layer."""
         begins = self._input_layer
-        if begins is not None and type(inputs) is Tensor:
+        if type(inputs) is not Tensor:
+            inputs = _the_only_one(inputs, self.name)
+        if begins is not None:
             wanted, shape = begins._given_input_shape, inputs._data.shape
             # The usual case is settled by two comparisons; the rest may need another rank or dtype.
             if len(shape) != len(wanted or ()) or inputs._data.dtype.kind in "iub":
@@ -264,6 +267,20 @@ class Sequential(Model):
         if not config.get("trainable", True):
             model.trainable = False
         return model
+
+
+def _the_only_one(inputs: Any, owner: str) -> Any:
+    """Return the one tensor in a list or dict of inputs, as which data may come too.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+    """
+    leaves = flatten(inputs)
+    if len(leaves) != 1:
+        raise ValueError(f"{owner} has one input, but got {len(leaves)}.")
+    return leaves[0]
 
 
 def _own_input_shape(layer: Layer) -> Shape | None:

@@ -95,6 +95,14 @@ def test_order_of_layers_and_weights_is_that_of_keras():
     assert [layer.name for layer in model.layers] == ["x", "early", "side", "late", "end"]
 
 
+def test_a_dict_of_outputs_is_walked_by_its_keys():
+    x = tg.Input((4,))
+    price, kind = layers.Dense(1, name="price")(x), layers.Dense(3, name="kind")(x)
+    model = tg.Model(x, {"z_price": price, "kind": kind})
+    assert [layer.name for layer in model.layers[1:]] == ["kind", "price"]
+    assert [w.shape for w in model.get_weights()] == [(4, 3), (3,), (4, 1), (1,)]
+
+
 def test_dict_of_outputs():
     x = tg.Input((4,))
     model = tg.Model({"x": x}, {"mean": layers.Dense(1)(x), "scale": layers.Dense(2)(x)})

@@ -243,3 +243,13 @@ def test_variables_made_without_add_weight_are_trained():
     with pytest.warns(UserWarning, match="no gradient for shift"):  # as call does not use it
         model.fit(X, X.sum(1), verbose=0)
     assert "scale/shift" in model.named_weights()
+
+
+def test_one_input_may_come_in_a_list_or_a_dict():
+    model = network()
+    expected = model(X).numpy()
+    np.testing.assert_array_equal(model([X]).numpy(), expected)
+    np.testing.assert_array_equal(model({"x": X}).numpy(), expected)
+    np.testing.assert_array_equal(model.predict([X], verbose=0), expected)
+    with pytest.raises(ValueError, match="has one input, but got 2"):
+        model([X, X])
