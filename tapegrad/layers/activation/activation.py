@@ -7,6 +7,7 @@ from typing import Any
 from tapegrad import activations
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, Shape
+from tapegrad.utils.tensors import as_real_tensor
 
 __all__ = ["Activation"]
 
@@ -35,7 +36,7 @@ class Activation(Layer):
 
     def call(self, inputs: Any) -> Tensor:
         """Return the activated input."""
-        return self.activation(inputs)
+        return self.activation(as_real_tensor(inputs, self._dtype))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""

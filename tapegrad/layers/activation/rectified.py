@@ -10,6 +10,7 @@ from tapegrad import activations, constraints, initializers, ops, regularizers
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad.layers.base import Layer, Shape
+from tapegrad.utils.tensors import as_real_tensor
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU"]
 
@@ -65,7 +66,7 @@ class ReLU(Layer):
     def call(self, inputs: Any) -> Tensor:
         """Return the rectified input."""
         return activations.relu(
-            inputs,
+            as_real_tensor(inputs, self._dtype),
             negative_slope=self.negative_slope,
             max_value=self.max_value,
             threshold=self.threshold,
@@ -112,6 +113,7 @@ class LeakyReLU(Layer):
 
     def call(self, inputs: Any) -> Tensor:
         """Return the rectified input."""
+        inputs = as_real_tensor(inputs, self._dtype)
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -145,7 +147,7 @@ class ELU(Layer):
 
     def call(self, inputs: Any) -> Tensor:
         """Return the activated input."""
-        return activations.elu(inputs, alpha=self.alpha)
+        return activations.elu(as_real_tensor(inputs, self._dtype), alpha=self.alpha)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
@@ -224,6 +226,7 @@ class PReLU(Layer):
     def call(self, inputs: Any) -> Tensor:
         """Return the rectified input."""
         assert self.alpha is not None
+        inputs = as_real_tensor(inputs, self._dtype)
         return ops.relu(inputs) - self.alpha.value * ops.relu(-inputs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -8,8 +8,9 @@ from typing import Any
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, Shape
+from tapegrad.utils.tensors import as_real_tensor
 
-__all__ = ["Merge", "check_inputs", "check_list"]
+__all__ = ["Merge", "alike", "check_inputs", "check_list"]
 
 Masks = Sequence[Any] | None
 
@@ -44,6 +45,14 @@ def check_inputs(layer: Layer, inputs: Any, least: int = 1, most: int | None = N
         check_list(layer, inputs.shape, least, most)
     if len(inputs) < least or (most is not None and len(inputs) > most):
         check_list(layer, [value.shape for value in inputs], least, most)
+
+
+def alike(inputs: Sequence[Any], dtype: Any) -> Sequence[Any]:
+    """Return inputs with whole numbers in a dtype if there are real numbers beside them."""
+    kinds = [value._data.dtype.kind for value in inputs]
+    if "f" not in kinds or kinds.count("f") == len(kinds):
+        return inputs
+    return [as_real_tensor(value, dtype) for value in inputs]
 
 
 class Merge(Layer):
@@ -81,6 +90,7 @@ class Merge(Layer):
         check_inputs(self, inputs, self._least, self._most)
         if len({value.shape[:1] for value in inputs}) > 1:
             raise self._misfit([value.shape for value in inputs], "as many samples in each")
+        inputs = alike(inputs, self._dtype)
         masks = list(mask) if mask is not None else [None] * len(inputs)
         if self._ranks_differ:
             rank = max(value.ndim for value in inputs)

@@ -8,7 +8,7 @@ from typing import Any
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Shape
-from tapegrad.layers.merging.base import Masks, Merge, check_inputs, check_list
+from tapegrad.layers.merging.base import Masks, Merge, alike, check_inputs, check_list
 
 __all__ = ["Concatenate", "concatenate"]
 
@@ -47,7 +47,7 @@ class Concatenate(Merge):
         position = self._position(shapes)
         if len({(*shape[:position], *shape[position + 1 :]) for shape in shapes}) > 1:
             raise self._lengths_differ(shapes)
-        return ops.concatenate(inputs, axis=self.axis)
+        return ops.concatenate(alike(inputs, self._dtype), axis=self.axis)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the joined shape; an unknown length along the axis makes the sum unknown."""

@@ -9,7 +9,7 @@ from typing import Any
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Shape
-from tapegrad.layers.merging.base import Masks, Merge, check_inputs, check_list
+from tapegrad.layers.merging.base import Masks, Merge, alike, check_inputs, check_list
 
 __all__ = ["Dot", "dot"]
 
@@ -62,7 +62,7 @@ class Dot(Merge):
     def call(self, inputs: Any, mask: Masks = None) -> Tensor:
         """Return the products."""
         check_inputs(self, inputs, 2, 2)
-        left, right = inputs
+        left, right = alike(inputs, self._dtype)
         first, second = self._positions([left.shape, right.shape])
         if self.normalize:
             left = ops.unit_norm(left, axis=first, epsilon=_EPSILON)

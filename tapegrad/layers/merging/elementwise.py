@@ -8,6 +8,7 @@ from typing import Any
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.merging.base import Merge
+from tapegrad.utils.tensors import as_real_tensor
 
 __all__ = [
     "Add",
@@ -134,7 +135,8 @@ class Average(Merge):
     """
 
     def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
-        return super()._merge(inputs, masks) / len(inputs)
+        reals = [as_real_tensor(value, self._dtype) for value in inputs]
+        return super()._merge(reals, masks) / len(inputs)
 
     def _join(self, left: Any, right: Any) -> Tensor:
         return ops.add(left, right)

@@ -10,6 +10,7 @@ from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Shape
 from tapegrad.layers.spatial import SpatialLayer, whole_numbers
+from tapegrad.utils.tensors import as_real_tensor
 
 __all__ = [
     "AdaptiveAveragePooling1D",
@@ -35,6 +36,8 @@ class _AdaptivePooling(SpatialLayer):
         self.output_size = whole_numbers(type(self).__name__, "output_size", output_size, self.rank)
 
     def _compute(self, inputs: Any) -> Tensor:
+        if self._reduce is not ops.max:  # which returns elements of the input
+            inputs = as_real_tensor(inputs, self._dtype)
         # Windows are boxes, so the axes can be reduced one after the other.
         for axis, size in enumerate(self.output_size, start=1):
             inputs = self._pool_axis(inputs, axis, size)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Shape
 from tapegrad.layers.spatial import SpatialLayer, over_planes, padding_of, whole_numbers
+from tapegrad.utils.tensors import as_real_tensor
 
 __all__ = ["GlobalPoolingLayer", "PoolingLayer"]
 
@@ -55,6 +57,10 @@ class PoolingLayer(SpatialLayer):
         self.padding = padding_of(layer, padding)
 
     def _compute(self, inputs: Any) -> Tensor:
+        return self._pool(as_real_tensor(inputs, self._dtype))
+
+    def _pool(self, inputs: Any) -> Tensor:
+        """Return the output for real numbers."""
         size, strides, padding = self.pool_size, self.strides, self.padding
         if self.rank == 1:
             return self._pool_row(inputs, size[0], strides[0], padding)
@@ -112,6 +118,8 @@ class GlobalPoolingLayer(SpatialLayer):
     def call(self, inputs: Any) -> Tensor:
         """Return one number for each sample and channel."""
         self._check_input(inputs._data.shape)
+        if self._reduce is not ops.max:  # which returns elements of the input
+            inputs = as_real_tensor(inputs, self._dtype)
         return self._reduce(inputs, axis=self._spatial_axes, keepdims=self.keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -7,6 +7,7 @@ from typing import Any
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.pooling.base import GlobalPoolingLayer
+from tapegrad.utils.tensors import as_real_tensor
 
 __all__ = ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"]
 
@@ -59,6 +60,7 @@ class GlobalAveragePooling1D(GlobalPoolingLayer):
         if mask is None:
             return super().call(inputs)
         self._check_input(inputs._data.shape)
+        inputs = as_real_tensor(inputs, self._dtype)
         (axis,) = self._spatial_axes
         counted = ops.astype(ops.expand_dims(mask, 3 - axis), bool)
         total = ops.sum(ops.where(counted, inputs, 0.0), axis=axis, keepdims=self.keepdims)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tapegrad import ops
+from tapegrad._core.tensor import Tensor
 from tapegrad.layers.pooling.base import PoolingLayer
+from tapegrad.utils.tensors import through_reals
 
 __all__ = ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"]
 
 
-class MaxPooling1D(PoolingLayer):
+class _MaxPooling(PoolingLayer):
+    def _compute(self, inputs: Any) -> Tensor:
+        return through_reals(self._pool, inputs)
+
+
+class MaxPooling1D(_MaxPooling):
     """The largest element under each window of sequences, channel by channel.
 
     Parameters
@@ -43,7 +52,7 @@ class MaxPooling1D(PoolingLayer):
     _pool_plane = staticmethod(ops.max_pool2d)
 
 
-class MaxPooling2D(PoolingLayer):
+class MaxPooling2D(_MaxPooling):
     """The largest element under each window of images, channel by channel.
 
     Parameters
@@ -79,7 +88,7 @@ class MaxPooling2D(PoolingLayer):
     _pool_plane = staticmethod(ops.max_pool2d)
 
 
-class MaxPooling3D(PoolingLayer):
+class MaxPooling3D(_MaxPooling):
     """The largest element under each window of volumes, channel by channel.
 
     Parameters

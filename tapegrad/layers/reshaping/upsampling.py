@@ -9,6 +9,7 @@ from tapegrad._core.tensor import Tensor
 from tapegrad.layers.reshaping.interpolation import KERNELS, interpolate
 from tapegrad.layers.spatial import SpatialLayer, is_whole, over_planes, whole_numbers
 from tapegrad.utils.lookup import look_up
+from tapegrad.utils.tensors import as_real_tensor, through_reals
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D"]
 
@@ -56,7 +57,7 @@ class UpSampling1D(_UpSampling):
         (self.size,) = whole_numbers("UpSampling1D", "size", size, 1)
 
     def _compute(self, inputs: Any) -> Tensor:
-        return ops.upsample1d(inputs, self.size)
+        return through_reals(lambda x: ops.upsample1d(x, self.size), inputs)
 
 
 class UpSampling2D(_UpSampling):
@@ -106,6 +107,9 @@ class UpSampling2D(_UpSampling):
         self.interpolation = look_up(interpolation, known, "interpolation of UpSampling2D")
 
     def _compute(self, inputs: Any) -> Tensor:
+        if self.interpolation == "nearest":
+            return through_reals(lambda x: ops.upsample2d(x, self.size, "nearest"), inputs)
+        inputs = as_real_tensor(inputs, self._dtype)
         if self.interpolation in KERNELS:
             return interpolate(inputs, self.size, self.interpolation)
         return ops.upsample2d(inputs, self.size, self.interpolation)
@@ -145,9 +149,12 @@ class UpSampling3D(_UpSampling):
         self.size = whole_numbers("UpSampling3D", "size", size, 3)
 
     def _compute(self, inputs: Any) -> Tensor:
+        return through_reals(self._enlarge, inputs)
+
+    def _enlarge(self, volumes: Any) -> Tensor:
         depth, *plane = self.size
         return over_planes(
-            inputs,
+            volumes,
             lambda images: ops.upsample2d(images, plane),
             lambda images: ops.upsample2d(images, (depth, 1)),
         )
