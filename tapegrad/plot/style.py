@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -69,9 +70,19 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
     return draw
 
 
+class _Shown(Figure):
+    """A figure that notebooks show, also those that have not loaded ``pyplot``."""
+
+    @styled
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of `width` × `height` inches that lays itself out."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = _Shown(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

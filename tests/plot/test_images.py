@@ -40,7 +40,9 @@ def test_every_image_has_its_place(shape, count):
     centres = np.stack([boxes[:, :2].mean(axis=1), boxes[:, 2:].mean(axis=1)], axis=1)
     np.testing.assert_allclose(centres[:, 0], np.arange(count) % 5)
     np.testing.assert_allclose(np.diff(centres[::5, 1]), 1.3)
-    # Pixels are squares.
+    # Neighbours do not touch, and pixels are squares.
+    assert np.all(boxes[:, 1] - boxes[:, 0] < 1)
+    assert np.all(boxes[:, 2] - boxes[:, 3] < 1)
     np.testing.assert_allclose(
         (boxes[:, 1] - boxes[:, 0]) / shape[1], (boxes[:, 2] - boxes[:, 3]) / shape[0]
     )

@@ -97,6 +97,20 @@ def test_pyplot_stays_out():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_notebooks_show_figures():
+    # Without pyplot, whose inline backend would teach them to.
+    code = """
+import sys
+from IPython.core.formatters import DisplayFormatter
+from tapegrad import plot
+shown, _ = DisplayFormatter().format(plot.learning_curves({"loss": [1.0]}))
+assert shown["image/png"], shown
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def test_a_failed_write_leaves_nothing(tmp_path):
     figure = plot.learning_curves({"loss": [1.0]})
     with pytest.raises(ValueError, match="not supported"):
