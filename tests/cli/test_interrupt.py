@@ -47,6 +47,27 @@ def test_interrupted_within_an_epoch(flowers, folder, monkeypatch, capsys, whole
     assert "curves.png" in names
 
 
+@pytest.mark.parametrize(
+    ("model", "loss"), [("autoencoder", "loss"), ("gan", "generator_loss"), ("rnn", "loss")]
+)
+def test_every_model_keeps_its_last_whole_epoch(flowers, folder, monkeypatch, model, loss):
+    begin = train._EpochFiles.on_epoch_begin
+
+    def interrupt(self, epoch, logs=None):
+        begin(self, epoch, logs)
+        if epoch == 3:
+            self.model.set_weights([weight + 1e3 for weight in self.model.get_weights()])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train._EpochFiles, "on_epoch_begin", interrupt)
+    assert main(["train", flowers, "--model", model, "--epochs", "9", "--out", "run"]) == 130
+    report = json.loads((folder / "run" / "report.json").read_text())
+    history = json.loads((folder / "run" / "history.json").read_text())
+    assert report["epochs"] == 3 == len(history[f"val_{loss}"])
+    assert report["test"][loss] == pytest.approx(history[f"val_{loss}"][-1], rel=1e-5)
+    assert main(["predict", "run", "4" if model == "gan" else flowers]) == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")
 def test_a_real_signal(flowers, folder):
     # A shell may start a test run with SIGINT ignored; children inherit that.

@@ -122,8 +122,15 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def are_pixels(x: np.ndarray) -> bool:
-    """Whether numbers look like brightness: from 0 to 1, or whole ones from 0 to 255."""
+    """Whether numbers look like brightness: from -1 to 1, or whole ones from 0 to 255.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> are_pixels(np.array([0.0, 255.0])), are_pixels(np.array([0.0, 1.5]))
+    (True, False)
+    """
     low, high = float(x.min()), float(x.max())
-    if low < 0.0 or high > 255.0:
-        return False
-    return high <= 1.0 or not (x % 1.0).any()
+    if low >= -1.0 and high <= 1.0:
+        return True
+    return low >= 0.0 and high <= 255.0 and not (x % 1.0).any()

@@ -64,7 +64,7 @@ class Autoencoder(Architecture):
             hidden = [128, 64] if inputs <= 256 else [256, 128]
         else:
             code = min(max(2, round(inputs / 3)), inputs - 1, 32)
-            hidden = [64, 32]
+            hidden = [64]  # a second layer fits tables of some hundred rows too closely
         last = "linear" if samples.scaling.limits is None else "sigmoid"
         return cls(model, samples.task, inputs, hidden, code, last)
 

@@ -35,18 +35,21 @@ class ConvolutionalNetwork(Architecture):
     shape : list of int
         Height, width and channels of an image.
     filters : list of int
-        Of each convolution; there is a pooling after each but the last.
+        Of each convolution.
+    pooled : list of bool
+        Whether a pooling follows on it.
     padding : {"valid", "same"}
         Of the convolutions.
     units : int
         Width of the dense layer.
     dropout : float
-        Share of its units that a training step leaves out.
+        Share of its units, and of its inputs, that a training step leaves out.
     """
 
     outputs: int
     shape: list[int]
     filters: list[int]
+    pooled: list[bool]
     padding: str
     units: int = 64
     dropout: float = 0.3
@@ -70,23 +73,23 @@ class ConvolutionalNetwork(Architecture):
         """Fewer poolings for smaller images, more for larger ones.
 
         For 28×28 and 32×32 pixels these are the layers of TensorFlow's tutorials: 32, 64 and 64
-        filters, with poolings between them, and 64 units.
+        filters, with poolings between them, and 64 units; dropout is added.
         """
         height, width, *channels = samples.scaling.shape
         side = min(height, width)
-        if side < 6:
-            poolings = 0
-        elif side < _PADDED_BELOW:
-            poolings = 1
+        if side < _PADDED_BELOW:
+            pooled = [False, side >= 6, False]
         else:
             poolings = int(math.log2(side / 6))
+            pooled = [*[True] * poolings, False]
         return cls(
             model,
             samples.task,
             samples.features,
             samples.outputs,
             [height, width, *(channels or [1])],
-            [32, *[64] * max(poolings, 1)],
+            [32, *[64] * (len(pooled) - 1)],
+            pooled,
             "valid" if side >= _PADDED_BELOW else "same",
         )
 
@@ -95,11 +98,12 @@ class ConvolutionalNetwork(Architecture):
         from tapegrad import Sequential, layers
 
         network = Sequential([layers.Input((self.inputs,)), layers.Reshape(tuple(self.shape))])
-        for place, filters in enumerate(self.filters):
+        for filters, pooled in zip(self.filters, self.pooled, strict=True):
             network.add(layers.Conv2D(filters, 3, padding=self.padding, activation="relu"))
-            if place < len(self.filters) - 1 and min(self.shape[:2]) >= 6:
+            if pooled:
                 network.add(layers.MaxPooling2D(2))
         network.add(layers.Flatten())
+        network.add(layers.Dropout(self.dropout))
         network.add(layers.Dense(self.units, activation="relu"))
         network.add(layers.Dropout(self.dropout))
         network.add(last_layer(self.task, self.outputs))

@@ -90,9 +90,10 @@ class ReconstructionReport(Report):
 
         x = self._samples.x_test
         back = np.asarray(self._trained.network.predict(x, verbose=0))
-        return plot.predicted_and_true(
-            back.ravel(), x.ravel(), name="features (standardised)", title=title
-        )
+        name = "features (standardised)"
+        figure = plot.predicted_and_true(back.ravel(), x.ravel(), name=name, title=title)
+        figure.axes[0].set_ylabel(f"reconstructed {name}")
+        return figure
 
 
 def autoencoder_of(trained: TrainedModel) -> Autoencoder:
