@@ -183,7 +183,8 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def _reduce(self, epoch: int) -> None:
         rate = current_rate(self.model)
-        if rate <= self.min_lr:
+        # As float32, in which a rate that came down to the bound by factors is the bound.
+        if np.float32(rate) <= np.float32(self.min_lr):
             return
         rate = max(rate * self.factor, self.min_lr)
         self.model.optimizer.learning_rate = rate

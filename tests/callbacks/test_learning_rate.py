@@ -83,6 +83,15 @@ def test_reducing_says_what_it_does(capsys):
         fit(ReduceLROnPlateau())
 
 
+def test_a_rate_at_its_bound_is_not_reduced_again(capsys):
+    # 0.1 * 0.1 is 0.010000000000000002, which is the bound of 0.01.
+    callback = ReduceLROnPlateau("loss", patience=1, verbose=1, min_delta=10.0, min_lr=0.01)
+    rates = fit(callback, epochs=5).history["learning_rate"]
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.01])
+    assert capsys.readouterr().out.count("reducing learning rate") == 1
+    assert callback.wait == 3
+
+
 def test_a_model_without_optimizer():
     callback = LearningRateScheduler(lambda epoch: 0.1)
     callback.set_model(SimpleNamespace(optimizer=None))
