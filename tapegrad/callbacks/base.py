@@ -149,7 +149,7 @@ class CallbackList:
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
-                raise TypeError(f"callbacks: expected Callback objects, got {callback!r}.")
+                raise TypeError(f"callbacks: expected Callback objects, got {_shown(callback)}.")
             callback.set_params(params or {})
             if model is not None:
                 callback.set_model(model)
@@ -185,6 +185,15 @@ class CallbackList:
         # Kept as an attribute: the next look-up does not come here.
         self.__dict__[name] = call_all
         return call_all
+
+
+def _shown(callback: Any) -> str:
+    """Return what was given instead of a callback, in words."""
+    if isinstance(callback, type):
+        return f"the class {callback.__name__}; make one with {callback.__name__}(…)"
+    if callable(callback) and hasattr(callback, "__name__"):
+        return f"the function {callback.__name__}; wrap it, as LambdaCallback(on_epoch_end=…)"
+    return repr(callback)
 
 
 def _overwrites(callback: Any, name: str) -> bool:

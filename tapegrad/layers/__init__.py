@@ -25,10 +25,11 @@ from tapegrad.layers.convolution import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from tapegrad.layers.core import EinsumDense, Identity, Lambda
+from tapegrad.layers.core import EinsumDense, Identity, Lambda, Wrapper
 from tapegrad.layers.dense import Dense
 from tapegrad.layers.embedding import Embedding, Masking
 from tapegrad.layers.input import Input, InputLayer
+from tapegrad.layers.input_spec import InputSpec
 from tapegrad.layers.merging import (
     Add,
     Average,
@@ -194,6 +195,7 @@ __all__ = [
     "GroupedQueryAttention",
     "Identity",
     "Input",
+    "InputSpec",
     "InputLayer",
     "LSTM",
     "LSTMCell",
@@ -241,6 +243,7 @@ __all__ = [
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",

@@ -23,7 +23,7 @@ class CallArguments:
 
     name: str
     supports_masking: bool
-    _dtype: np.dtype[Any]
+    _dtype: np.dtype[Any] = np.dtype("float32")
 
     # What ``call`` takes, found once for each class.
     _call_names: tuple[str, ...] = ()
@@ -34,6 +34,8 @@ class CallArguments:
     _converts_inputs = True
     # Set to True by layers that look things up by whole numbers, which others take as real ones.
     _takes_integers = False
+    # Set to True by layers that take one tensor, and no list of several.
+    _takes_one = False
     # Set to True by layers through which masked inputs may pass unremarked.
     _accepts_masked = False
 
@@ -78,6 +80,14 @@ class CallArguments:
             if mask is not None:
                 set_mask(value, mask)
         return value
+
+    def _no_single(self, inputs: Any) -> ValueError:
+        """Return the error for several inputs where there must be one."""
+        got = "nothing" if inputs is None else f"a {type(inputs).__name__} of {len(inputs)}"
+        return ValueError(
+            f"Layer {self.name} ({type(self).__name__}): the input is {got}, expected one tensor; "
+            "join several first, for instance with layers.concatenate."
+        )
 
     def _convert_further(self, value: Any) -> Any:
         """Return an argument with its tensors and arrays as Tensors; everything else stays."""

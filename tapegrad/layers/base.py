@@ -17,6 +17,7 @@ from tapegrad._core.variable import Variable
 from tapegrad.layers.arguments import CallArguments
 from tapegrad.layers.context import call_context
 from tapegrad.layers.described import Described
+from tapegrad.layers.input_spec import check_inputs
 from tapegrad.layers.naming import automatic_name
 from tapegrad.layers.symbolic import (
     Node,
@@ -28,6 +29,7 @@ from tapegrad.layers.symbolic import (
     sample_outputs,
 )
 from tapegrad.layers.weights import WeightsFace, structure
+from tapegrad.utils.lookup import suggestion
 
 __all__ = ["Layer", "Shape"]
 
@@ -78,6 +80,9 @@ class Layer(CallArguments, WeightsFace, Described):
 
     activity_regularizer: Callable[[Any], Any] | None = None
 
+    input_spec: Any = None
+    """What the input is to be like, an `InputSpec` (or several); None checks nothing."""
+
     supports_masking = False
     """Whether the output of a masked input carries a mask; see `compute_mask`."""
 
@@ -97,7 +102,10 @@ class Layer(CallArguments, WeightsFace, Described):
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
         batch_size: int | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise _unknown_argument(type(self), next(iter(unknown)))
         super().__init__()
         self.name = str(name) if name is not None else automatic_name(self._stem())
         self._dtype = _layer_dtype(dtype, self.name)
@@ -188,7 +196,11 @@ class Layer(CallArguments, WeightsFace, Described):
             inputs = self._convert(inputs)
             args = tuple(self._convert_further(value) for value in args)
             kwargs = {name: self._convert_further(value) for name, value in kwargs.items()}
+            if self._takes_one and type(inputs) is not Tensor:
+                raise self._no_single(inputs)
             mask = self._find_masks(inputs, args, kwargs)
+        if self.input_spec is not None:
+            check_inputs(self.input_spec, inputs, self.name)
         if not self.built:
             self._build_for((inputs, *args), kwargs)
         if self._takes_mask and "mask" not in kwargs:
@@ -213,6 +225,10 @@ class Layer(CallArguments, WeightsFace, Described):
     def _call_symbolically(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
     ) -> Any:
+        if self._takes_one and not isinstance(args[0], SymbolicTensor):
+            raise self._no_single(args[0])
+        if self.input_spec is not None:
+            check_inputs(self.input_spec, args[0], self.name)
         if not self.built:
             self._build_for(args, kwargs)
         if training is not None:
@@ -357,6 +373,22 @@ class Layer(CallArguments, WeightsFace, Described):
             pending.extend(reversed([inner for _, inner in layer._children()]))
 
 
+class _MadeByInit:
+    """Stands for an attribute that ``Layer.__init__`` sets, and says so where that did not run."""
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        if layer is None:
+            return self
+        raise RuntimeError(
+            f"{owner.__name__}: its __init__ must call super().__init__(), before it makes weights."
+        )
+
+
+# Values of the instance go before these.
+for _name in ("name", "_own_weights", "_inbound_nodes"):
+    setattr(Layer, _name, _MadeByInit())
+
+
 def _layer_dtype(dtype: Any, name: str) -> np.dtype[Any]:
     """Return the dtype that was asked for, or raise."""
     if dtype is None:
@@ -365,11 +397,25 @@ def _layer_dtype(dtype: Any, name: str) -> np.dtype[Any]:
         chosen = np.dtype(dtype)
     except TypeError:
         chosen = None
-    if chosen is None or chosen.kind not in "fiub":
+    if chosen is None or chosen.kind not in "fiub" or (chosen.kind == "f" and chosen.itemsize < 4):
         raise ValueError(
-            f'{name}: dtype {dtype!r} is not one of numbers; use "float32" or "float64".'
+            f"{name}: layers do not compute in dtype {dtype!r}, nor in mixed precision; use "
+            '"float32" or "float64".'
         )
     return chosen
+
+
+def _unknown_argument(kind: type, name: str) -> TypeError:
+    """Return the error for an argument that neither a class nor those above it take."""
+    known = {
+        parameter.name
+        for base in kind.__mro__
+        if issubclass(base, Layer) and "__init__" in base.__dict__
+        for parameter in inspect.signature(base.__init__).parameters.values()
+        if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "self"
+    }
+    near = suggestion(name, sorted(known))
+    return TypeError(f"{kind.__name__}: unknown argument {name!r}.{near}")
 
 
 def _symbols_of(shapes: Any, dtype: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tapegrad import activations, constraints, initializers, ops, regularizers
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
@@ -59,6 +61,7 @@ class Dense(Layer):
     """
 
     supports_masking = True
+    _takes_one = True
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Dense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if isinstance(units, bool) or int(units) != units or units <= 0:
+        if not isinstance(units, int | np.integer) or isinstance(units, bool) or units <= 0:
             raise ValueError(f"Dense: units must be a positive whole number, but is {units!r}.")
         self.units = int(units)
         self.activation = activations.get(activation)

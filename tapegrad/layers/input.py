@@ -64,8 +64,11 @@ class InputLayer(Layer):
             chosen, batch_size = tuple(batch_shape)[1:], batch_shape[0]
         if chosen is None:
             raise ValueError("InputLayer: shape is missing, such as shape=(784,).")
-        if isinstance(chosen, int):
-            raise ValueError(f"InputLayer: shape must be a tuple such as ({chosen},).")
+        if isinstance(chosen, int | str):
+            raise ValueError(
+                "InputLayer: shape must be a tuple such as "
+                f"{(chosen,) if isinstance(chosen, int) else (784,)}, but is {chosen!r}."
+            )
         super().__init__(name=name, dtype=dtype, input_shape=chosen, batch_size=batch_size)
         self.built = True
         node = Node(self, (), {})

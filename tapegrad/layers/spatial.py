@@ -43,6 +43,8 @@ class SpatialLayer(Layer):
     rank: ClassVar[int]
     """The number of spatial axes."""
 
+    _takes_one = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(type(self).__name__, data_format)

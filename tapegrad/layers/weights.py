@@ -156,9 +156,10 @@ class WeightsFace:
         """
         variables = self.named_weights()
         if len(weights) != len(variables):
+            hint = "" if self.built else "; it is not built yet: call it on data, or build() it"
             raise ValueError(
                 f"{self.name}: set_weights got {len(weights)} arrays, but there are "
-                f"{len(variables)} weights."
+                f"{len(variables)} weights{hint}."
             )
         arrays = [np.asarray(array) for array in weights]
         for (path, variable), array in zip(variables.items(), arrays):

@@ -159,6 +159,8 @@ class Loss(Configurable):
 
         Raises
         ------
+        TypeError
+            If `call` returns None.
         ValueError
             If the shapes do not fit; nothing is broadcast.
         """
@@ -170,7 +172,13 @@ class Loss(Configurable):
             y_true = _as_floats(y_true, _dtype_of(y_pred))
         if mask is not None and y_pred.shape == (*mask.shape, 1) and np.shape(y_true) == mask.shape:
             y_true = as_tensor(y_true).reshape(y_pred.shape)  # so that a value a time step is left
-        values = as_tensor(self.call(y_true, y_pred))
+        values = self.call(y_true, y_pred)
+        if values is None:
+            raise TypeError(
+                f"{self.name}: the loss returned None, expected one value a sample; is a return "
+                "missing?"
+            )
+        values = as_tensor(values)
         own_mask = get_mask(values)
         if own_mask is not None:
             mask = own_mask if mask is None else ops.logical_and(mask, own_mask)

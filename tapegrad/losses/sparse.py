@@ -144,7 +144,11 @@ class _SparseLoss(LossFunctionWrapper):
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """Return one value a sample."""
-        return self.fn(y_true, y_pred, **self._keywords)
+        try:
+            return self.fn(y_true, y_pred, **self._keywords)
+        except ValueError:
+            self.check_targets(np.asarray(y_true), np.shape(y_pred))  # which says it better
+            raise
 
     def check_targets(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if a label is not whole or not one of the model's classes."""

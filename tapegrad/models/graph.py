@@ -227,7 +227,8 @@ def _symbols(structure: Any, what: str, owner: str) -> list[SymbolicTensor]:
         raise ValueError(f"{owner}: {what} is empty.")
     for leaf in leaves:
         if not isinstance(leaf, SymbolicTensor):
-            got = f"a Tensor of shape {leaf.shape}" if isinstance(leaf, Tensor) else repr(leaf)
+            arrays = isinstance(leaf, Tensor) or hasattr(leaf, "__array__")
+            got = f"a {type(leaf).__name__} of shape {leaf.shape}" if arrays else repr(leaf)
             raise TypeError(
                 f"{owner}: {what} must be symbolic tensors, which come from tapegrad.Input(shape) "
                 f"and from layers called on them, but got {got}."

@@ -11,7 +11,7 @@ from tapegrad.training.arrays import as_arrays, check_lengths, is_array, map_lea
 from tapegrad.training.iterables import IteratorSource, PipelineSource, SequenceSource, unpack
 from tapegrad.training.sources import ArraySource, Batch, Source
 
-__all__ = ["checked_batch_size", "choose_source", "split_off_validation"]
+__all__ = ["checked_batch_size", "checked_number", "choose_source", "split_off_validation"]
 
 
 def choose_source(
@@ -97,6 +97,20 @@ def checked_batch_size(batch_size: int | None) -> int | None:
     return int(batch_size)
 
 
+def checked_number(value: Any, name: str, least: int = 0) -> int:
+    """Return a whole number as an int.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or less than `least`.
+    """
+    whole = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not whole or value != np.floor(value) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")
+    return int(value)
+
+
 def split_off_validation(
     x: Any, y: Any, sample_weight: Any, fraction: float
 ) -> tuple[Batch, Batch]:
@@ -109,8 +123,8 @@ def split_off_validation(
     ValueError
         If the fraction does not lie in (0, 1), or leaves one of the parts empty.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"validation_split must lie between 0 and 1, but is {fraction}.")
+    if not isinstance(fraction, int | float | np.number) or not 0 < fraction < 1:
+        raise ValueError(f"validation_split must lie between 0 and 1, but is {fraction!r}.")
     if _in_batches(x):
         raise TypeError(
             f"validation_split needs arrays, but x is a {type(x).__name__}; pass validation_data."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from tapegrad.callbacks import CallbackList, EpochLine, History, ProgressBar
-from tapegrad.training.choose import split_off_validation
+from tapegrad.training.choose import checked_number, split_off_validation
+from tapegrad.training.epochs import Epochs
 from tapegrad.training.evaluating import Evaluating
 from tapegrad.training.iterables import unpack
 from tapegrad.training.run import Run
@@ -58,7 +60,8 @@ class Trainer(Evaluating):
             Samples a step, 32 by default (or as many as make `steps_per_epoch` batches); the last
             batch of an epoch may be shorter, and counts in the epoch's values by its size.
         epochs
-            The number of the last epoch: passes over the data, if `initial_epoch` is 0.
+            The number of the last epoch: passes over the data, if `initial_epoch` is 0. With 0
+            nothing is trained, and a warning says so.
         verbose
             0 is silent, 1 (and ``"auto"``) a progress bar, 2 a line an epoch.
         callbacks
@@ -114,6 +117,12 @@ class Trainer(Evaluating):
         # A train_step of the user's own may keep its optimizers elsewhere.
         own_step = type(self).train_step is not Steps.train_step
         self._require_compiled("fit", optimizer=not own_step)
+        epochs = checked_number(epochs, "epochs")
+        initial_epoch = checked_number(initial_epoch, "initial_epoch")
+        if isinstance(validation_freq, int | float | str):
+            validation_freq = checked_number(validation_freq, "validation_freq", 1)
+        if epochs == 0:
+            warnings.warn("fit: epochs=0, so that nothing is trained.", stacklevel=2)
         if validation_data is None and validation_split:
             (x, y, sample_weight), validation_data = split_off_validation(
                 x, y, sample_weight, validation_split
@@ -128,12 +137,16 @@ class Trainer(Evaluating):
             shuffle=bool(shuffle),
             class_weight=class_weight,
         )
+        self._refuse_other_classes(class_weight)
         validation = None
         if validation_data is not None:
             size = validation_batch_size or batch_size
-            validation = self._prepared(
-                *unpack(validation_data), size, validation_steps, "validation_steps"
-            )
+            validation = self._prepared_validation(validation_data, size, validation_steps)
+            if validation.sample()[1] is None and data.sample()[1] is not None:
+                raise ValueError(
+                    "In validation_data: targets are missing, expected (x, y) or "
+                    "(x, y, sample_weight), as for training."
+                )
         chosen = self._callback_list(callbacks, verbose, epochs, data.batches)
         run = self._run = Run(self, data, validation, chosen, epochs)
         self.stop_training = False
@@ -154,6 +167,27 @@ class Trainer(Evaluating):
         return self._record()
 
     # ---- inside ------------------------------------------------------------------------
+
+    def _prepared_validation(self, data: Any, batch_size: int | None, steps: int | None) -> Epochs:
+        """Check data for validation; errors say that it is these."""
+        try:
+            return self._prepared(*unpack(data), batch_size, steps, "validation_steps")
+        except (TypeError, ValueError) as error:
+            if type(error) not in (TypeError, ValueError):
+                raise
+            raise type(error)(f"In validation_data: {error}") from error
+
+    def _refuse_other_classes(self, class_weight: dict[int, float] | None) -> None:
+        """Raise ValueError if a class has a weight for which the model has no output."""
+        shape = getattr(self, "output_shape", None)
+        if not class_weight or not isinstance(shape, tuple) or not isinstance(shape[-1], int):
+            return
+        most = max(class_weight)
+        if 1 < shape[-1] <= most:
+            raise ValueError(
+                f"class_weight has a weight for class {most}, but the model's outputs are for the "
+                f"classes 0 to {shape[-1] - 1}."
+            )
 
     def _fit_epoch(self, run: Run, epoch: int, validation_freq: int | Sequence[int]) -> bool:
         """Train and validate once; return whether there are data for a further epoch."""

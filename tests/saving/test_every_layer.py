@@ -80,6 +80,7 @@ TWO_INPUTS = {
 TWO_ARGUMENTS = {"GroupQueryAttention", "MultiHeadAttention"}
 SHAPES = {"RepeatVector": (4,), "Embedding": (5,), "CategoryEncoding": (3,)}
 NOT_BY_THEMSELVES = {"Input", "InputLayer", "Layer", "Merge", "StackedRNNCells", "Wrapper"}
+NOT_BY_THEMSELVES |= {"InputSpec"}  # no layer
 
 
 def names():

@@ -509,7 +509,7 @@ def edit_config(function):
         (lambda c: c | {"class_name": "Sequentail"}, "has no 'Sequentail'. Did you mean \"Seq"),
         (lambda c: c["config"]["layers"][1]["config"].update(units=-1), "units must be a positive"),
         (lambda c: c["config"]["layers"][1]["config"].update(units=7), r"shape \(4, 6\) in the"),
-        (lambda c: c["config"]["layers"][1]["config"].update(unit=7), "unexpected keyword"),
+        (lambda c: c["config"]["layers"][1]["config"].update(unit=7), "unknown argument .unit."),
         (lambda c: c["config"]["layers"][1]["config"].update(units=10**15), "that is too large"),
         (lambda c: c["config"]["layers"].__delitem__(-1), "which the model lacks"),
         (lambda c: c["compile"].update(loss="msee"), "msee"),

@@ -2,5 +2,6 @@
 
 from tapegrad.layers.core.einsum_dense import EinsumDense
 from tapegrad.layers.core.lambda_layer import Identity, Lambda
+from tapegrad.layers.core.wrapper import Wrapper
 
-__all__ = ["EinsumDense", "Identity", "Lambda"]
+__all__ = ["EinsumDense", "Identity", "Lambda", "Wrapper"]

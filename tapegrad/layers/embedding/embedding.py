@@ -64,6 +64,7 @@ class Embedding(Layer):
 
     # Numbers of words keep all their digits.
     _converts_inputs = False
+    _takes_one = True
 
     def __init__(
         self,

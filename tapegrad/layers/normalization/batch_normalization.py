@@ -76,6 +76,7 @@ class BatchNormalization(Layer):
     """
 
     supports_masking = True
+    _takes_one = True
 
     def __init__(
         self,

@@ -56,6 +56,7 @@ class LayerNormalization(Layer):
     """
 
     supports_masking = True
+    _takes_one = True
 
     def __init__(
         self,

@@ -7,13 +7,14 @@ from typing import Any
 from tapegrad import initializers, ops
 from tapegrad._core.variable import Variable
 from tapegrad.layers.base import Layer
+from tapegrad.layers.core.wrapper import Wrapper
 
 __all__ = ["SpectralNormalization"]
 
 _EPSILON = 1e-7
 
 
-class SpectralNormalization(Layer):
+class SpectralNormalization(Wrapper):
     """Divides a layer's kernel by its largest singular value, at each step of training.
 
     The value is estimated by power iteration from a vector that is kept between steps (Miyato et
@@ -35,10 +36,9 @@ class SpectralNormalization(Layer):
 
     Raises
     ------
-    TypeError
-        If `layer` is no layer.
     ValueError
-        If `power_iterations` is not positive; at the call, if the layer has no kernel.
+        If `layer` is no layer, or `power_iterations` is not positive; at the call, if the layer
+        has no kernel.
 
     Examples
     --------
@@ -51,25 +51,19 @@ class SpectralNormalization(Layer):
     """
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(layer, Layer):
-            raise TypeError(
-                f"SpectralNormalization: expected a layer, but got {type(layer).__name__}."
-            )
+        super().__init__(layer, **kwargs)
         if power_iterations <= 0:
             raise ValueError(
                 f"SpectralNormalization: power_iterations must be positive, but is "
                 f"{power_iterations}."
             )
-        self.layer = layer
         self.power_iterations = int(power_iterations)
         self.kernel: Variable | None = None
         self.vector_u: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
         """Build the layer, and make the vector."""
-        if not self.layer.built:
-            self.layer.build(input_shape)
+        super().build(input_shape)
         kernel = getattr(self.layer, "kernel", None)
         if kernel is None:
             kernel = getattr(self.layer, "embeddings", None)

@@ -148,7 +148,11 @@ class RNN(Layer):
 
     def _check_sequences(self, shape: Shape) -> None:
         if len(shape) < 3:
-            raise self._wrong_shape("three axes, (samples, time, features)", shape)
+            raise self._wrong_shape(
+                "three axes, (samples, time, features); a recurrent layer before this one needs "
+                "return_sequences=True",
+                shape,
+            )
         if shape[1] == 0:
             raise self._wrong_shape("at least one step along the second axis, the time", shape)
 

@@ -8,6 +8,7 @@ from tapegrad import ops
 from tapegrad._core.nest import map_structure
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, Shape
+from tapegrad.layers.core.wrapper import Wrapper
 from tapegrad.layers.recurrent._walk import along_time, as_mask
 
 __all__ = ["TimeDistributed"]
@@ -16,7 +17,7 @@ __all__ = ["TimeDistributed"]
 _UNKNOWN = ("Lambda", "Operation")
 
 
-class TimeDistributed(Layer):
+class TimeDistributed(Wrapper):
     """Applies a layer to each step along the second axis of its input, the time.
 
     Parameters
@@ -48,15 +49,6 @@ class TimeDistributed(Layer):
 
     supports_masking = True
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(layer, Layer):
-            raise ValueError(
-                f"TimeDistributed {self.name}: layer must be a layer such as Dense(8), but is "
-                f"{layer!r}."
-            )
-        self.layer = layer
-
     def _step_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) < 3:
             raise self._wrong_shape("at least three axes, (samples, time, …)", input_shape)
@@ -64,10 +56,7 @@ class TimeDistributed(Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Make the layer's weights for steps of this shape."""
-        shape = self._step_shape(input_shape)
-        if not self.layer.built:
-            self.layer.build(shape)
-            self.layer.built = True
+        super().build(self._step_shape(input_shape))
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         """Return the output's shape for an input's."""

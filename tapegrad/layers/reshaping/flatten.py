@@ -36,6 +36,8 @@ class Flatten(Layer):
     (2, 64)
     """
 
+    _takes_one = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of("Flatten", data_format)

@@ -37,6 +37,8 @@ class Reshape(Layer):
     (5, 3, 2, 2)
     """
 
+    _takes_one = True
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         lengths: Any = (target_shape,) if is_whole(target_shape) else target_shape
@@ -157,6 +159,8 @@ class RepeatVector(Layer):
     array([[[1., 3.],
             [1., 3.]]], dtype=float32)
     """
+
+    _takes_one = True
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

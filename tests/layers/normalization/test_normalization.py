@@ -142,7 +142,7 @@ def test_wrong_arguments():
         layers.UnitNormalization(1.5)
     with pytest.raises(ValueError, match="power_iterations must be positive"):
         layers.SpectralNormalization(layers.Dense(2), 0)
-    with pytest.raises(TypeError, match="expected a layer, but got int"):
+    with pytest.raises(ValueError, match=r"layer must be a layer such as Dense\(8\), but is 3"):
         layers.SpectralNormalization(3)
     with pytest.raises(ValueError, match="neither a kernel nor embeddings"):
         layers.SpectralNormalization(layers.ReLU())(X)
