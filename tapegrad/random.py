@@ -25,10 +25,13 @@ from tapegrad._core.variable import Variable
 __all__ = [
     "Generator",
     "bernoulli",
+    "SeedGenerator",
     "get_generator",
     "normal",
     "permutation",
+    "randint",
     "set_seed",
+    "shuffle",
     "uniform",
 ]
 
@@ -169,6 +172,9 @@ class Generator:
         return self._draw(ops.random_permutation, n=int(n))
 
 
+SeedGenerator = Generator
+"""Keras's name for it, in listings that hand one over as ``seed=``."""
+
 _ONE = np.ones((), np.uint64)
 
 
@@ -214,16 +220,99 @@ def set_seed(seed: int) -> None:
     get_generator().reset(seed)
 
 
+def _generator(seed: int | Generator | None) -> Generator:
+    """Return what to draw from: the default generator, one given, or a new one from a seed."""
+    if seed is None:
+        return get_generator()
+    return seed if isinstance(seed, Generator) else Generator(seed)
+
+
 def uniform(
-    shape: Shape = (), minval: float = 0.0, maxval: float = 1.0, dtype: Any = None
+    shape: Shape = (),
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: Any = None,
+    seed: int | Generator | None = None,
 ) -> Tensor:
-    """Draw from the default generator; see `Generator.uniform`."""
-    return get_generator().uniform(shape, minval, maxval, dtype)
+    """Draw numbers distributed evenly; see `Generator.uniform`.
+
+    Parameters
+    ----------
+    shape, minval, maxval, dtype
+        As for `Generator.uniform`.
+    seed : int or Generator, optional
+        A number gives the same draw each time; by default the default generator is drawn from.
+    """
+    return _generator(seed).uniform(shape, minval, maxval, dtype)
 
 
-def normal(shape: Shape = (), mean: float = 0.0, stddev: float = 1.0, dtype: Any = None) -> Tensor:
-    """Draw from the default generator; see `Generator.normal`."""
-    return get_generator().normal(shape, mean, stddev, dtype)
+def normal(
+    shape: Shape = (),
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: int | Generator | None = None,
+) -> Tensor:
+    """Draw numbers of the normal distribution; see `Generator.normal`, and `uniform` for `seed`.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> bool((tg.random.normal((3,), seed=1) == tg.random.normal((3,), seed=1)).all())
+    True
+    """
+    return _generator(seed).normal(shape, mean, stddev, dtype)
+
+
+def randint(
+    shape: Shape,
+    minval: int,
+    maxval: int,
+    dtype: Any = "int32",
+    seed: int | Generator | None = None,
+) -> Tensor:
+    """Draw whole numbers from `minval` up to, not including, `maxval`.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Shape of the result.
+    minval, maxval : int
+        Bounds.
+    dtype : dtype, default "int32"
+        Data type of the result.
+    seed : int or Generator, optional
+        As for `uniform`.
+
+    Raises
+    ------
+    ValueError
+        If there is no number between the bounds.
+
+    Examples
+    --------
+    >>> drawn = randint((100,), 2, 5, seed=0)
+    >>> sorted(set(drawn.tolist()))
+    [2, 3, 4]
+    """
+    if not int(minval) < int(maxval):
+        raise ValueError(f"randint: there is no whole number from {minval} below {maxval}")
+    drawn = _generator(seed).uniform(shape, dtype="float64")
+    # Rounding could reach the upper bound only beyond 2**53 numbers.
+    numbers = ops.floor(drawn * float(int(maxval) - int(minval))).astype("int64") + int(minval)
+    return numbers.astype(dtype)
+
+
+def shuffle(x: Any, axis: int = 0, seed: int | Generator | None = None) -> Tensor:
+    """Return the parts of `x` along an axis in random order.
+
+    Examples
+    --------
+    >>> sorted(shuffle([1, 2, 3], seed=0).tolist())
+    [1, 2, 3]
+    """
+    x = ops.as_tensor(x)
+    return ops.take(x, _generator(seed).permutation(x.shape[axis]), axis=axis)
 
 
 def bernoulli(shape: Shape = (), probability: float = 0.5, dtype: Any = None) -> Tensor:

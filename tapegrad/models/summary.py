@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,8 +117,30 @@ def _bytes(count: float) -> str:
     return f"{count:.2f} GiB"
 
 
+def _within(rows: list[_Row], layer_range: Sequence[str] | None, owner: str) -> list[_Row]:
+    """Return the rows from the first layer of one name to the last one of another."""
+    if layer_range is None:
+        return rows
+    if isinstance(layer_range, str) or len(layer_range) != 2:
+        raise ValueError(
+            f"summary: layer_range is two names, of the first and the last layer to list, but is "
+            f"{layer_range!r}."
+        )
+    found = []
+    for name in layer_range:
+        places = [n for n, row in enumerate(rows) if re.fullmatch(name, row.layer.name)]
+        if not places:
+            names = ", ".join(row.layer.name for row in rows)
+            raise ValueError(f"summary: {owner} has no layer {name!r}; there are {names}.")
+        found.append(places)
+    return rows[min(found[0]) : max(found[1]) + 1]
+
+
 def _table(
-    model: Model, expand_nested: bool, show_trainable: bool
+    model: Model,
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: Sequence[str] | None = None,
 ) -> tuple[list[list[str]], list[_Row]]:
     """Return the head and the rows of the table as texts, and what they were made from."""
     rows = list(_rows(model, expand_nested))
@@ -126,7 +149,7 @@ def _table(
     head += ["Connected to"] if branches else []
     head += ["Trainable"] if show_trainable else []
     table = [head]
-    for row in rows:
+    for row in _within(rows, layer_range, model.name):
         layer = row.layer
         cells = [
             f"{'  ' * row.depth}{layer.name} ({type(layer).__name__})",
@@ -150,6 +173,7 @@ def summary_text(
     line_length: int | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
 ) -> str:
     """Return the table of layers as text, with totals below it.
 
@@ -163,8 +187,10 @@ def summary_text(
         Whether the layers of inner models are listed.
     show_trainable
         Whether a column tells which layers are trained.
+    layer_range
+        The names of the first and the last layer to list.
     """
-    table, rows = _table(model, expand_nested, show_trainable)
+    table, rows = _table(model, expand_nested, show_trainable, layer_range)
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     line = "-" * (sum(widths) + 2 * len(widths) - 2)
     lines = [f'Model: "{model.name}"', line]
@@ -187,19 +213,29 @@ def summary_html(model: Model, **options: Any) -> bool:
     """Show the table in a notebook; return False, with nothing shown, anywhere else."""
     try:
         from IPython import get_ipython
-        from IPython.display import HTML, display
+        from IPython.display import display
     except ImportError:
         return False
     shell = get_ipython()
     if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
         return False
-    display(HTML(table_html(model, **options)))
+    # Viewers that show no HTML find the text.
+    shown = {
+        "text/html": table_html(model, **options),
+        "text/plain": summary_text(model, **options),
+    }
+    display(shown, raw=True)
     return True
 
 
-def table_html(model: Model, expand_nested: bool = False, show_trainable: bool = False) -> str:
+def table_html(
+    model: Model,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> str:
     """Return the table of layers, with totals below it, as HTML."""
-    table, rows = _table(model, expand_nested, show_trainable)
+    table, rows = _table(model, expand_nested, show_trainable, layer_range)
     right = {"Parameters", "Operations"}
     parts = [f"<b>Model: {html.escape(model.name)}</b>", "<table><thead><tr>"]
     parts += [f"<th>{html.escape(head)}</th>" for head in table[0]]

@@ -13,6 +13,7 @@ module                   family
 ``_cumulative``          running sums, products and extremes, differences
 ``_ordering``            sort, argsort, the largest few
 ``_segment``             sums, means and extremes of segments, counts
+``_creation``            tensors made from numbers, constants
 ``_linear_algebra``      products of matrices
 ``_convolution``         convolutions and their transposes
 ``_window``              what all operations with windows share
@@ -74,6 +75,17 @@ from tapegrad.ops._arithmetic import (
 )
 from tapegrad.ops._attention import attention
 from tapegrad.ops._convolution import conv1d, conv1d_transpose, conv2d, conv2d_transpose
+from tapegrad.ops._creation import (
+    arange,
+    convert_to_numpy,
+    convert_to_tensor,
+    eye,
+    full,
+    linspace,
+    ones,
+    stop_gradient,
+    zeros,
+)
 from tapegrad.ops._cumulative import (
     cummax,
     cummin,
@@ -290,6 +302,7 @@ __all__ = [
     "add",
     "all",
     "any",
+    "arange",
     "arccos",
     "arccosh",
     "arcsin",
@@ -327,6 +340,8 @@ __all__ = [
     "conv1d_transpose",
     "conv2d",
     "conv2d_transpose",
+    "convert_to_numpy",
+    "convert_to_tensor",
     "copy_to",
     "cos",
     "cosh",
@@ -354,6 +369,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "eye",
     "fabs",
     "fill_like",
     "flip",
@@ -363,6 +379,7 @@ __all__ = [
     "fmin",
     "fmod",
     "ftrl_update",
+    "full",
     "full_like",
     "gather",
     "gather_along_axis",
@@ -391,6 +408,7 @@ __all__ = [
     "less",
     "less_equal",
     "linear_scan",
+    "linspace",
     "lion_update",
     "log",
     "log10",
@@ -424,6 +442,7 @@ __all__ = [
     "norm",
     "not_equal",
     "one_hot",
+    "ones",
     "ones_like",
     "outer",
     "pad",
@@ -479,6 +498,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "sum_to_shape",
@@ -507,5 +527,6 @@ __all__ = [
     "where",
     "zero_pad1d",
     "zero_pad2d",
+    "zeros",
     "zeros_like",
 ]

@@ -77,3 +77,29 @@ def test_distributions():
 def test_wrong_arguments(call, error):
     with pytest.raises(error):
         call()
+
+
+def test_seeds_of_single_draws():
+    first = tg.random.uniform((4,), seed=3).numpy()
+    np.testing.assert_array_equal(tg.random.uniform((4,), seed=3).numpy(), first)
+    generator = tg.random.SeedGenerator(3)
+    np.testing.assert_array_equal(tg.random.uniform((4,), seed=generator).numpy(), first)
+    assert not np.array_equal(tg.random.uniform((4,), seed=generator).numpy(), first)
+
+
+def test_whole_numbers_are_even():
+    drawn = tg.random.randint((60_000,), -2, 4, seed=0).numpy()
+    assert drawn.dtype == np.int32
+    counts = np.bincount(drawn + 2, minlength=6)
+    assert len(counts) == 6
+    assert (abs(counts - 10_000) < 400).all()
+    with pytest.raises(ValueError, match="no whole number from 3 below 3"):
+        tg.random.randint((2,), 3, 3)
+
+
+def test_shuffle_keeps_rows_whole():
+    x = np.arange(20).reshape(10, 2)
+    mixed = tg.random.shuffle(x, seed=1).numpy()
+    assert not np.array_equal(mixed, x)
+    np.testing.assert_array_equal(mixed[np.argsort(mixed[:, 0])], x)
+    np.testing.assert_array_equal(np.sort(tg.random.shuffle(x, axis=1, seed=1).numpy(), axis=1), x)
