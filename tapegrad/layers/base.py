@@ -340,9 +340,11 @@ class Layer(CallArguments, WeightsFace, Described):
         structure.changed()
         return variable
 
-    def _make_generator(self, seed: int | None) -> Any:
+    def _make_generator(self, seed: int | random.Generator | None) -> Any:
         """Return what the layer draws from: tapegrad's generator, or one of its own if seeded."""
-        return random if seed is None else random.Generator(seed)
+        if seed is None:
+            return random
+        return seed if isinstance(seed, random.Generator) else random.Generator(seed)
 
     def _generators(self) -> list[random.Generator]:
         """Return the generators of this layer and inner ones, in a fixed order."""
