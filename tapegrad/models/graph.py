@@ -21,7 +21,8 @@ class Graph:
     Parameters
     ----------
     inputs, outputs
-        SymbolicTensors, or nested lists, tuples and dicts of them.
+        SymbolicTensors, or nested lists, tuples and dicts of them. A list of one output means the
+        output, as in Keras.
     owner
         The model, for errors.
 
@@ -43,6 +44,8 @@ class Graph:
 
     def __init__(self, inputs: Any, outputs: Any, owner: str) -> None:
         self.owner = owner
+        if isinstance(outputs, list | tuple) and len(outputs) == 1:
+            outputs = outputs[0]
         self.inputs, self.outputs = inputs, outputs
         self.flat_inputs = _symbols(inputs, "inputs", owner)
         self.flat_outputs = _symbols(outputs, "outputs", owner)

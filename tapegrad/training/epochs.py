@@ -134,15 +134,22 @@ class Epochs:
         warnings.warn(text, stacklevel=3)
 
     def explain_short(self, taken: int) -> None:
-        """Warn, once, if an evaluation or a prediction had fewer batches than asked for."""
-        if self._warned or self.steps is None or taken >= self.steps:
+        """Warn, once, if an evaluation or a prediction had no or too few batches."""
+        if self._warned or taken >= (self.steps or 1):
             return
         self._warned = True
-        warnings.warn(
-            f"The {self.source.kind} ended after {taken} batches, but {self.argument}="
-            f"{self.steps} were expected.",
-            stacklevel=4,
-        )
+        kind = self.source.kind
+        if self.steps is None:
+            text = (
+                f"The {kind} had ended before, so nothing is measured on it any more; pass arrays "
+                f"or a Dataset, or cut what an endless {kind} yields with {self.argument}."
+            )
+        else:
+            text = (
+                f"The {kind} ended after {taken} batches, but {self.argument}={self.steps} were "
+                "expected."
+            )
+        warnings.warn(text, stacklevel=4)
 
     # ---- position ----------------------------------------------------------------------
 

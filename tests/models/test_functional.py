@@ -114,6 +114,17 @@ def test_dict_of_outputs():
     assert model.output_names == ["mean", "scale"]
 
 
+def test_a_list_of_one_output_means_the_output():
+    x = tg.Input((4,))
+    model = tg.Model([x], [layers.Dense(1)(x)])
+    model.compile("sgd", ["mse"], metrics=[["mae"]])
+    assert model(X).shape == (5, 1)
+    assert model.output_shape == (None, 1)
+    history = model.fit(X, [np.ones((5, 1))], verbose=0).history
+    assert list(history) == ["loss", "mae"]
+    assert isinstance(model.predict(X), np.ndarray)
+
+
 def test_operators_and_numpy_functions():
     x = tg.Input((4,))
     y = np.concatenate([x[:, :2], np.exp(-x)], axis=1)

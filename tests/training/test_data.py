@@ -193,6 +193,14 @@ def test_validation_data_of_every_kind(make, options, expected):
         np.testing.assert_allclose(history[name], values, rtol=1e-6, err_msg=name)
 
 
+def test_a_generator_validates_until_it_has_ended():
+    model = network()
+    with pytest.warns(UserWarning, match="generator had ended before, so nothing is measured"):
+        history = model.fit(X, Y, epochs=3, validation_data=iter([(X[:9], Y[:9])]), verbose=0)
+    assert len(history.history["loss"]) == 3
+    assert len(history.history["val_loss"]) == 1
+
+
 def test_batches_may_have_weights_and_classes():
     classes = (Y[:, 0] > 0).astype(np.int64)
     weights = np.where(classes == 1, 3.0, 1.0)
