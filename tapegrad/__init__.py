@@ -47,9 +47,14 @@ if TYPE_CHECKING:
         utils,
     )
     from tapegrad._threads import get_num_threads, set_num_threads
-    from tapegrad.layers import Input
+    from tapegrad.initializers import Initializer
+    from tapegrad.layers import Input, InputSpec, Layer
+    from tapegrad.losses import Loss
+    from tapegrad.metrics import Metric
     from tapegrad.models import Model, Sequential
+    from tapegrad.optimizers import Optimizer
     from tapegrad.random import set_seed
+    from tapegrad.regularizers import Regularizer
     from tapegrad.saving import load_model
     from tapegrad.transforms import (
         elementwise_grad,
@@ -90,7 +95,14 @@ _MODULES = (
 
 _NAMES = {
     "Input": "layers",
+    "Initializer": "initializers",
+    "InputSpec": "layers",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
     "Model": "models",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
     "Sequential": "models",
     "elementwise_grad": "transforms",
     "get_num_threads": "_threads",
@@ -109,8 +121,15 @@ _NAMES = {
 }
 
 __all__ = [
+    "Initializer",
     "Input",
+    "InputSpec",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Tape",
     "Tensor",

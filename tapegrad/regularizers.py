@@ -13,6 +13,7 @@ Example
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -198,27 +199,17 @@ class OrthogonalRegularizer(Regularizer):
         return self.factor * ops.sum(above) / (count * (count - 1) / 2)
 
 
-def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
-    """Return ``L1L2(l1, l2)``, with the defaults of the function of this name in Keras listings.
-
-    Examples
-    --------
-    >>> l1_l2()
-    L1L2(l1=0.01, l2=0.01)
-    """
-    return L1L2(l1, l2)
-
-
 # The lower-case spellings of listings: `regularizers.l2(0.01)`.
 l1 = L1
 l2 = L2
+l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
 
 _NAMES: dict[str, Callable[..., Regularizer]] = {
     "l1": L1,
     "l2": L2,
-    "l1_l2": l1_l2,
-    "L1L2": l1_l2,
+    "l1_l2": functools.partial(L1L2, 0.01, 0.01),  # the name alone, as older listings have it
+    "L1L2": L1L2,
     "orthogonal_regularizer": OrthogonalRegularizer,
     "OrthogonalRegularizer": OrthogonalRegularizer,
 }

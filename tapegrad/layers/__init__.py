@@ -27,6 +27,7 @@ from tapegrad.layers.convolution import (
 )
 from tapegrad.layers.core import EinsumDense, Identity, Lambda, Wrapper
 from tapegrad.layers.dense import Dense
+from tapegrad.layers.descriptions import deserialize, serialize
 from tapegrad.layers.embedding import Embedding, Masking
 from tapegrad.layers.input import Input, InputLayer
 from tapegrad.layers.input_spec import InputSpec
@@ -250,9 +251,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

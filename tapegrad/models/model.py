@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tapegrad._core.nest import flatten, map_structure
@@ -244,9 +244,11 @@ class Model(Trainer, Layer):
     def summary(
         self,
         line_length: int | None = None,
+        positions: Any = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print a table of the layers: output shapes, parameters, operations and memory.
 
@@ -256,14 +258,28 @@ class Model(Trainer, Layer):
         ----------
         line_length
             The number of characters a line, if names should be cut to fit; by default none is.
+        positions
+            Accepted for Keras's signature: columns are as wide as what stands in them.
         print_fn
             Where the text goes, `print` by default.
         expand_nested
             Whether the layers of models within the model are listed too.
         show_trainable
             Whether a column tells which layers are trained.
+        layer_range
+            The names (or regular expressions for them) of the first and the last layer to list;
+            the totals are those of the whole model.
+
+        Raises
+        ------
+        ValueError
+            If no layer has such a name.
         """
-        options = {"expand_nested": expand_nested, "show_trainable": show_trainable}
+        options = {
+            "expand_nested": expand_nested,
+            "show_trainable": show_trainable,
+            "layer_range": layer_range,
+        }
         if print_fn is None and summary_html(self, **options):
             return
         (print_fn or print)(summary_text(self, line_length=line_length, **options))

@@ -11,28 +11,9 @@ from tapegrad import random
 from tapegrad.training.arrays import as_arrays, check_lengths, dense
 from tapegrad.training.class_weights import weights_of_classes
 from tapegrad.training.sources import Batch, Source
+from tapegrad.utils.batches import unpack_x_y_sample_weight as unpack
 
 __all__ = ["IteratorSource", "PipelineSource", "SequenceSource", "unpack"]
-
-
-def unpack(data: Any) -> Batch:
-    """Return the x, y and sample_weight of a tuple of one to three of them.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    if isinstance(data, list):
-        data = tuple(data)
-    if not isinstance(data, tuple):
-        return data, None, None
-    if not 1 <= len(data) <= 3:
-        raise ValueError(
-            f"expected (x,), (x, y) or (x, y, sample_weight), got a tuple of {len(data)}."
-        )
-    x, y, sample_weight = (*data, None, None)[:3]
-    return x, y, sample_weight
 
 
 class _Batches(Source):
