@@ -34,6 +34,8 @@ class CallArguments:
     _converts_inputs = True
     # Set to True by layers that look things up by whole numbers, which others take as real ones.
     _takes_integers = False
+    # Set to True by layers that move or choose elements: whole numbers stay what they are.
+    _keeps_integers = False
     # Set to True by layers that take one tensor, and no list of several.
     _takes_one = False
     # Set to True by layers through which masked inputs may pass unremarked.

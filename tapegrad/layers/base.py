@@ -246,8 +246,10 @@ class Layer(CallArguments, WeightsFace, Described):
         """Return what `compute_output_shape` says for the arguments of a call."""
         return self._with_shapes(self.compute_output_shape, args, kwargs)
 
-    def _output_dtype(self) -> np.dtype[Any]:
-        """Return the dtype of the outputs."""
+    def _output_dtype(self, inputs: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
+        """Return the dtype of the outputs for inputs of these dtypes."""
+        if self._keeps_integers and all(dtype.kind in "iub" for dtype in inputs):
+            return np.result_type(*inputs)
         return self._dtype
 
     # ---- losses of the layer's own ---------------------------------------------------

@@ -207,7 +207,8 @@ def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any
     options = any(_is_option(value) for name, value in kwargs.items() if name != "training")
     if layer._tells_output_shape and not options:
         shapes = layer._output_shapes_for(args, kwargs)
-        outputs = _from_shapes(layer, shapes)
+        dtype = layer._output_dtype([leaf.dtype for leaf in node.inputs])
+        outputs = _from_shapes(shapes, dtype, layer.name)
     else:
         outputs = sample_outputs(layer, args, kwargs)
     outputs = node.finish(outputs)
@@ -220,12 +221,12 @@ def _is_option(value: Any) -> bool:
     return bool(value) if isinstance(value, bool | int | str) else False
 
 
-def _from_shapes(layer: Layer, shapes: Any) -> Any:
+def _from_shapes(shapes: Any, dtype: Any, name: str) -> Any:
     if is_shape(shapes):
-        return SymbolicTensor(tuple(shapes), layer._output_dtype(), layer.name)
+        return SymbolicTensor(tuple(shapes), dtype, name)
     if isinstance(shapes, dict):
-        return {key: _from_shapes(layer, shape) for key, shape in shapes.items()}
-    return type(shapes)(_from_shapes(layer, shape) for shape in shapes)
+        return {key: _from_shapes(shape, dtype, name) for key, shape in shapes.items()}
+    return type(shapes)(_from_shapes(shape, dtype, name) for shape in shapes)
 
 
 def sample_outputs(layer: Layer, args: Any, kwargs: Any) -> Any:

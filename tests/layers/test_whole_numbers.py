@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tapegrad as tg
 from tapegrad import layers
 
 PIXELS = np.array([[[0, 255], [7, 1], [3, 4], [200, 100]]], "uint8")
@@ -86,3 +87,50 @@ def test_an_average_of_bytes_does_not_wrap_around():
     average = layers.Average()([np.array([[200]], "uint8"), np.array([[100]], "uint8")])
     assert average.dtype == "float32"
     assert average.numpy().item() == 150.0
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Reshape((2, 2)),
+        layers.Flatten(),
+        layers.Identity(),
+        layers.Dropout(0.5),
+        layers.Embedding(9, 2),
+        layers.Dense(3),
+        layers.Activation("relu"),
+        layers.Softmax(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_symbols_have_the_dtype_of_the_values(layer):
+    symbol = layer(tg.Input((4,), dtype="int32"))
+    assert symbol.dtype == layer(np.ones((1, 4), "int32")).dtype
+
+
+def test_symbols_of_images_and_lists_have_the_dtype_of_the_values():
+    image = tg.Input((4, 4, 1), dtype="uint8")
+    pixels = np.ones((1, 4, 4, 1), "uint8")
+    for layer in (
+        layers.MaxPooling2D(2),
+        layers.AveragePooling2D(2),
+        layers.GlobalMaxPooling2D(),
+        layers.GlobalAveragePooling2D(),
+        layers.UpSampling2D(2),
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.ZeroPadding2D(1),
+        layers.Cropping2D(1),
+    ):
+        assert layer(image).dtype == layer(pixels).dtype, layer
+    for layer in (layers.Add(), layers.Average(), layers.Concatenate()):
+        for other in ("uint8", "int32", "float32"):
+            symbol = layer([image, tg.Input((4, 4, 1), dtype=other)])
+            assert symbol.dtype == layer([pixels, pixels.astype(other)]).dtype, (layer, other)
+
+
+def test_numbers_of_words_can_be_moved_before_they_are_looked_up():
+    table = tg.tensor([[1.0], [2.0], [3.0]])
+    inputs = tg.Input((4,), dtype="int32")
+    moved = layers.Reshape((2, 2))(inputs)
+    model = tg.Model(inputs, layers.Lambda(lambda x: table[x])(moved))
+    assert model(np.array([[0, 1, 2, 0]])).numpy().ravel().tolist() == [1.0, 2.0, 3.0, 1.0]

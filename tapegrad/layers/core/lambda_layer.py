@@ -62,6 +62,8 @@ class Lambda(Layer):
         self.mask = mask
         self.supports_masking = mask is not None
         self._output_shape = output_shape
+        # Otherwise the function is tried, on zeros of the input's own dtype.
+        self._tells_output_shape = output_shape is not None
         names = _argument_names(function)
         self._function_takes_mask = "mask" in names
         self._function_takes_training = "training" in names
@@ -117,6 +119,8 @@ class Identity(Layer):
     """
 
     supports_masking = True
+
+    _keeps_integers = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -35,6 +35,8 @@ class Masking(Layer):
 
     supports_masking = True
 
+    _keeps_integers = True
+
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = mask_value

@@ -75,6 +75,8 @@ class Merge(Layer):
     _least = 1
     _most: int | None = None
 
+    _keeps_integers = True
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._ranks_differ = False

@@ -134,6 +134,8 @@ class Average(Merge):
     array([[0.5, 0.5]], dtype=float32)
     """
 
+    _keeps_integers = False
+
     def _merge(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Tensor:
         reals = [as_real_tensor(value, self._dtype) for value in inputs]
         return super()._merge(reals, masks) / len(inputs)

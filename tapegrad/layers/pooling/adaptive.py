@@ -36,7 +36,7 @@ class _AdaptivePooling(SpatialLayer):
         self.output_size = whole_numbers(type(self).__name__, "output_size", output_size, self.rank)
 
     def _compute(self, inputs: Any) -> Tensor:
-        if self._reduce is not ops.max:  # which returns elements of the input
+        if not self._keeps_integers:
             inputs = as_real_tensor(inputs, self._dtype)
         # Windows are boxes, so the axes can be reduced one after the other.
         for axis, size in enumerate(self.output_size, start=1):
@@ -198,6 +198,7 @@ class AdaptiveMaxPooling1D(_AdaptivePooling):
 
     rank = 1
     _reduce = staticmethod(ops.max)
+    _keeps_integers = True
 
 
 class AdaptiveMaxPooling2D(_AdaptivePooling):
@@ -231,6 +232,7 @@ class AdaptiveMaxPooling2D(_AdaptivePooling):
 
     rank = 2
     _reduce = staticmethod(ops.max)
+    _keeps_integers = True
 
 
 class AdaptiveMaxPooling3D(_AdaptivePooling):
@@ -264,3 +266,4 @@ class AdaptiveMaxPooling3D(_AdaptivePooling):
 
     rank = 3
     _reduce = staticmethod(ops.max)
+    _keeps_integers = True

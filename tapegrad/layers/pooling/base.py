@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Shape
 from tapegrad.layers.spatial import SpatialLayer, over_planes, padding_of, whole_numbers
@@ -118,7 +117,7 @@ class GlobalPoolingLayer(SpatialLayer):
     def call(self, inputs: Any) -> Tensor:
         """Return one number for each sample and channel."""
         self._check_input(inputs._data.shape)
-        if self._reduce is not ops.max:  # which returns elements of the input
+        if not self._keeps_integers:
             inputs = as_real_tensor(inputs, self._dtype)
         return self._reduce(inputs, axis=self._spatial_axes, keepdims=self.keepdims)
 

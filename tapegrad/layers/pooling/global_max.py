@@ -37,6 +37,7 @@ class GlobalMaxPooling1D(GlobalPoolingLayer):
 
     rank = 1
     _reduce = staticmethod(ops.max)
+    _keeps_integers = True
 
 
 class GlobalMaxPooling2D(GlobalPoolingLayer):
@@ -68,6 +69,7 @@ class GlobalMaxPooling2D(GlobalPoolingLayer):
 
     rank = 2
     _reduce = staticmethod(ops.max)
+    _keeps_integers = True
 
 
 class GlobalMaxPooling3D(GlobalPoolingLayer):
@@ -99,3 +101,4 @@ class GlobalMaxPooling3D(GlobalPoolingLayer):
 
     rank = 3
     _reduce = staticmethod(ops.max)
+    _keeps_integers = True

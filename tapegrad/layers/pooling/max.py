@@ -13,6 +13,8 @@ __all__ = ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"]
 
 
 class _MaxPooling(PoolingLayer):
+    _keeps_integers = True
+
     def _compute(self, inputs: Any) -> Tensor:
         return through_reals(self._pool, inputs)
 

@@ -229,7 +229,7 @@ class Discretization(Layer):
         assert self.num_bins is not None
         return self.num_bins
 
-    def _output_dtype(self) -> Any:
+    def _output_dtype(self, inputs: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
         return np.dtype(np.int32) if self.output_mode == "int" else self._dtype
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

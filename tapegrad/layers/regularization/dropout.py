@@ -48,6 +48,8 @@ class Dropout(Layer):
 
     supports_masking = True
 
+    _keeps_integers = True
+
     def __init__(
         self,
         rate: float,

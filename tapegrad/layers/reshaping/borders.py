@@ -52,6 +52,8 @@ class _ZeroPadding(SpatialLayer):
     padding: Any
     _padding: Sides
 
+    _keeps_integers = True
+
     def _compute(self, inputs: Any) -> Tensor:
         return ops.pad(inputs, ((0, 0), *self._padding, (0, 0)))
 
@@ -62,6 +64,8 @@ class _ZeroPadding(SpatialLayer):
 class _Cropping(SpatialLayer):
     cropping: Any
     _cropping: Sides
+
+    _keeps_integers = True
 
     def _check_input(self, shape: Shape) -> None:
         super()._check_input(shape)

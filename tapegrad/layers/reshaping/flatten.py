@@ -38,6 +38,8 @@ class Flatten(Layer):
 
     _takes_one = True
 
+    _keeps_integers = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of("Flatten", data_format)

@@ -39,6 +39,8 @@ class Reshape(Layer):
 
     _takes_one = True
 
+    _keeps_integers = True
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         lengths: Any = (target_shape,) if is_whole(target_shape) else target_shape
@@ -106,6 +108,8 @@ class Permute(Layer):
     (5, 64, 10)
     """
 
+    _keeps_integers = True
+
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if (
@@ -161,6 +165,8 @@ class RepeatVector(Layer):
     """
 
     _takes_one = True
+
+    _keeps_integers = True
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -50,6 +50,8 @@ class UpSampling1D(_UpSampling):
 
     rank = 1
 
+    _keeps_integers = True
+
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not is_whole(size):
@@ -105,6 +107,7 @@ class UpSampling2D(_UpSampling):
         self.size = whole_numbers("UpSampling2D", "size", size, 2)
         known = {name: name for name in ("nearest", "bilinear", *KERNELS)}
         self.interpolation = look_up(interpolation, known, "interpolation of UpSampling2D")
+        self._keeps_integers = self.interpolation == "nearest"
 
     def _compute(self, inputs: Any) -> Tensor:
         if self.interpolation == "nearest":
@@ -141,6 +144,8 @@ class UpSampling3D(_UpSampling):
     """
 
     rank = 3
+
+    _keeps_integers = True
 
     def __init__(
         self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
