@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tapegrad._core import device as _device
-from tapegrad._core.registry import primitives
+from tapegrad._core.registry import operations, primitives, record
 from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor, check_numeric, unwrap_nested
 from tapegrad._core.variable import Variable
@@ -92,6 +92,10 @@ class Primitive:
             elif kind is float or kind is int or kind is _ndarray:
                 data.append(argument)
             else:
+                if operations.get(self.name) is self:
+                    recorded = record(self.name, args, params)
+                    if recorded is not None:
+                        return recorded
                 args = tuple([_as_operand(a, self.name, i) for i, a in enumerate(args)])
                 data = [a._data if type(a) is Tensor else a for a in args]
                 break

@@ -22,6 +22,21 @@ operations: dict[str, Callable[..., Any]] = {}
 numpy_functions: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What stands in for a NumPy function or ufunc when an argument is a tensor."""
 
+Recorder = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
+
+recorders: list[Recorder] = []
+"""What makes a call of an operation part of a network, if an argument is a symbolic tensor."""
+
+
+def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the symbolic result of an operation, or None if no argument is symbolic."""
+    for recorder in recorders:
+        recorded = recorder(name, args, kwargs)
+        if recorded is not None:
+            return recorded
+    return None
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tapegrad import ops  # noqa: F401 — fills the table of operations
-from tapegrad._core.registry import operations
+from tapegrad._core.registry import operations, recorders
 from tapegrad.layers.base import Layer
+from tapegrad.layers.symbolic import has_symbolic
 from tapegrad.utils.lookup import look_up
 
 __all__ = ["Operation"]
@@ -57,3 +58,11 @@ class Operation(Layer):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Return the operation's result."""
         return self._function(*args, **kwargs)
+
+
+def _recorded(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the symbolic result of a call of an operation, None for one on real tensors."""
+    return Operation(name)(*args, **kwargs) if has_symbolic(args, kwargs) else None
+
+
+recorders.append(_recorded)

@@ -27,6 +27,7 @@ module                   family
 ``_attention``           scaled dot-product attention
 ``_normalization``       batch and group normalization
 ``_row_normalization``   layer, RMS and unit normalization
+``_symbolic``            operations in networks that are being put together
 ``_random``, ``_update``  draws and optimizer updates, which have no derivative
 =======================  =======================================================
 
@@ -35,6 +36,8 @@ The functions take tensors, Variables, arrays and numbers and return tensors.
 """
 
 from tapegrad._core.builtin import copy_to, fill_like, identity, sum_to_shape
+from tapegrad._core.registry import operations as _operations
+from tapegrad.ops import _symbolic
 from tapegrad.ops._activation import (
     erf,
     erf_grad,
@@ -530,3 +533,8 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+for _name in _symbolic.FUNCTIONS:
+    # Operation finds them under their names in this table, as they were made.
+    _operations.setdefault(_name, globals()[_name])
+    globals()[_name] = _symbolic.accepting_symbols(_name, globals()[_name])
