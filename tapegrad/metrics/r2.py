@@ -133,8 +133,10 @@ class R2Score(Metric):
         """Return the score; 0 for an output whose labels never vary."""
         if self._outputs is None:
             return self._as_result(0.0)
-        _, _, spread, residual = self.moments
-        varies = spread > 0
+        count, mean, spread, residual = self.moments
+        # The weighted mean of labels that never vary may differ from them in its last digits.
+        rounding = 4 * np.finfo(np.float64).eps * np.abs(mean)
+        varies = spread > count * rounding**2
         score: Any = np.where(varies, 1.0 - divide(residual, spread), 0.0)
         if self.class_aggregation == "uniform_average":
             score = score.mean()

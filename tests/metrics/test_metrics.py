@@ -77,6 +77,15 @@ def test_regression_report(keras_reference):
         assert report[name] == pytest.approx(float(keras_reference[f"rates/{name}"]))
 
 
+def test_r2_of_labels_that_never_vary_is_0():
+    metric = m.R2Score()
+    rng = np.random.default_rng(0)
+    for size in (3, 7, 1):
+        weights = rng.random(size)
+        metric.update_state(np.full((size, 1), 0.1), rng.random((size, 1)), weights)
+        assert float(metric.result()) == 0.0
+
+
 def test_r2_far_from_zero_keeps_its_digits():
     rng = np.random.default_rng(0)
     true = 1e8 + rng.normal(size=(60, 1))
