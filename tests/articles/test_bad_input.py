@@ -248,6 +248,11 @@ def test_names_that_are_unknown(message, function):
         (ValueError, "expected 'float32' or 'float64'", lambda: tg.set_floatx("float16")),
         (
             ValueError,
+            r"has shape \(None, 4\), expected at least three axes, \(samples, positions",
+            lambda: layers.MultiHeadAttention(2, 4)(tg.Input((4,)), tg.Input((4,))),
+        ),
+        (
+            ValueError,
             "expected three axes, .* needs return_sequences=True",
             lambda: tg.Sequential([tg.Input((5, 4)), layers.LSTM(3), layers.LSTM(3)]),
         ),

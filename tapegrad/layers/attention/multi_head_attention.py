@@ -160,6 +160,11 @@ class MultiHeadAttention(Layer):
         key_shape = value_shape if key_shape is None else key_shape
         self._check_key(value_shape, key_shape)
         rank = len(query_shape)
+        for shape in (query_shape, value_shape):
+            if len(shape) < 3:
+                raise self._wrong_shape(
+                    "at least three axes, (samples, positions, features)", shape
+                )
         heads = self.num_heads
         self._query_dense = self._into_heads("query", query_shape, heads, self.key_dim)
         self._key_dense = self._into_heads("key", key_shape, heads, self.key_dim)
