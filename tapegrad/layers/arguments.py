@@ -48,10 +48,16 @@ class CallArguments:
     def _take_arguments(
         self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-        """Return arguments with the first one by position, whichever way they were given."""
+        """Return arguments with tensors by position, mask and training by name."""
         if inputs is None and self._call_names and self._call_names[0] in kwargs:
             kwargs = dict(kwargs)
             inputs = kwargs.pop(self._call_names[0])
+        names = self._call_names[1 : 1 + len(args)]
+        for position, name in enumerate(names):
+            if name in ("mask", "training"):  # which are else filled in by their names
+                kwargs = kwargs | dict(zip(names[position:], args[position:]))
+                args = args[:position]
+                break
         return inputs, args, kwargs
 
     def _convert(self, inputs: Any) -> Any:

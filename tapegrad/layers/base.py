@@ -90,6 +90,7 @@ class Layer(CallArguments, WeightsFace, Described):
     _takes_training = False
     _makes_masks = False
     _tells_output_shape = False
+    _calls_others = False
 
     def __init__(
         self,
@@ -128,6 +129,8 @@ class Layer(CallArguments, WeightsFace, Described):
             cls._call_names = names
             cls._takes_training = "training" in names
             cls._takes_mask = "mask" in names
+            # The library's own layers call inner ones once, if at all.
+            cls._calls_others = cls.__module__.partition(".")[0] != __name__.partition(".")[0]
             cls._mask_names = tuple(
                 (name, f"{name}_mask") for name in names if f"{name}_mask" in names
             )
@@ -191,6 +194,7 @@ class Layer(CallArguments, WeightsFace, Described):
             mask = getattr(inputs, "_mask", None)
         else:
             inputs, args, kwargs = self._take_arguments(inputs, args, kwargs)
+            training = kwargs.pop("training", training)
             if has_symbolic(inputs, args, kwargs):
                 return self._call_symbolically((inputs, *args), kwargs, training)
             inputs = self._convert(inputs)
@@ -207,20 +211,33 @@ class Layer(CallArguments, WeightsFace, Described):
             kwargs["mask"] = mask
         if self._takes_training:
             kwargs["training"] = call_context.training if training is None else training
-        if training is None or training == call_context.training:
-            outputs = self.call(inputs, *args, **kwargs)
+        if self._calls_others or not (training is None or training == call_context.training):
+            outputs = self._call_with_others(inputs, args, kwargs, training)
         else:
-            outer = call_context.training
-            call_context.training = training
-            try:
-                outputs = self.call(inputs, *args, **kwargs)
-            finally:
-                call_context.training = outer
+            if self._call_losses and call_context.depth == 0:
+                self._call_losses.clear()
+            outputs = self.call(inputs, *args, **kwargs)
         if mask is not None or self._makes_masks:
             self._mark_outputs(inputs, outputs, mask)
         if self.activity_regularizer is not None:
             self._penalize(outputs)
         return outputs
+
+    def _call_with_others(
+        self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
+    ) -> Any:
+        """Call, inner layers being told of `training`; their losses are those of this call."""
+        outer = call_context.training
+        if call_context.depth == 0:
+            self._clear_losses()
+        call_context.depth += 1
+        if training is not None:
+            call_context.training = training
+        try:
+            return self.call(inputs, *args, **kwargs)
+        finally:
+            call_context.training = outer
+            call_context.depth -= 1
 
     def _call_symbolically(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
@@ -255,13 +272,11 @@ class Layer(CallArguments, WeightsFace, Described):
     # ---- losses of the layer's own ---------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar to the loss of the call in progress."""
+        """Add a scalar to the loss of the call in progress; the next call forgets it."""
         self._call_losses.append(loss)
 
     def _penalize(self, outputs: Any) -> None:
         """Add the activity regularizer's penalty on outputs."""
-        if call_context.depth == 0:  # used by itself: only this call's penalty counts
-            self._call_losses.clear()
         assert self.activity_regularizer is not None
         for output in flatten(outputs):
             self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0]))

@@ -15,7 +15,7 @@ class CallContext(threading.local):
     training : bool
         The outer call's ``training``; a layer that is not told takes this.
     depth : int
-        How many models' calls are in progress, one within the other.
+        How many calls of models, and of layers that call others, are in progress.
     """
 
     training: bool = False

@@ -114,6 +114,11 @@ class Described(Configurable):
         """The dtype that floating inputs are converted to."""
         return self._dtype.name
 
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of weights."""
+        return self._dtype.name
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 

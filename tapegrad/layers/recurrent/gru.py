@@ -127,7 +127,7 @@ class GRUCell(WeightedCell):
         return (2, width) if self.reset_after else (width,)
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Tensor, Any]:  # type: ignore[override]
-        """Return the output, and the list of the one state, which is the output."""
+        """Return the output, and as the state again the output, in a list if it came in one."""
         h = as_list(states)[0]
         bias = None if self.bias is None else self.bias.value
         input_bias, state_bias = (bias, None)
@@ -144,7 +144,7 @@ class GRUCell(WeightedCell):
             z, r = gate(xz + hz), gate(xr + hr)
             a = self.activation(xa + self._product_after_reset(r * h, h, training))
         h = z * h + (1.0 - z) * a
-        return h, [h]
+        return h, [h] if isinstance(states, list | tuple) else h
 
     def _product_after_reset(self, reset: Any, h: Any, training: bool) -> Tensor:
         """Return the product of the state, after the reset gate, with its part of U."""

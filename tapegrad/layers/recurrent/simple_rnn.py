@@ -101,13 +101,13 @@ class SimpleRNNCell(WeightedCell):
         )
 
     def call(self, sequence: Any, states: Any, training: bool = False) -> tuple[Tensor, Any]:  # type: ignore[override]
-        """Return the output, and the list of the one state, which is the output."""
+        """Return the output, and as the state again the output, in a list if it came in one."""
         bias = None if self.bias is None else self.bias.value
         h = as_list(states)[0]
         (from_input,) = self._input_parts(sequence, bias, training)
         (from_state,) = self._state_parts(h, None, training, 1)
         output = self.activation(from_input + from_state)
-        return output, [output]
+        return output, [output] if isinstance(states, list | tuple) else output
 
 
 class SimpleRNN(WeightedRNN):

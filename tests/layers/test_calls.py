@@ -1,0 +1,90 @@
+"""How layers are called: arguments by position and by name, and the losses of a call."""
+
+import numpy as np
+import pytest
+
+import tapegrad as tg
+from tapegrad import layers
+
+X = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+MASK = np.array([[True, True, False, False], [True, True, True, False]])
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "further", "mask"),
+    [
+        (layers.LSTM(2, return_sequences=True), X, ([np.ones((2, 2)), np.ones((2, 2))],), MASK),
+        (layers.Bidirectional(layers.GRU(2)), X, (None,), MASK),
+        (layers.Attention(), [X, X], (), [MASK, MASK]),
+        (layers.Softmax(), X, (), MASK[..., None]),
+        (layers.GlobalAveragePooling1D(), X, (), MASK),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, layers.Layer) else "",
+)
+def test_masks_by_position(layer, inputs, further, mask):
+    by_name = layer(inputs, *further, mask=mask).numpy()
+    np.testing.assert_array_equal(layer(inputs, *further, mask).numpy(), by_name)
+    assert not np.array_equal(layer(inputs, *further).numpy(), by_name)
+
+
+def test_training_by_position():
+    layer = layers.BatchNormalization()
+    np.testing.assert_array_equal(layer(X, True).numpy(), layer(X, training=True).numpy())
+    symbol = layer(tg.Input((4, 3)), True)
+    assert symbol.shape == (None, 4, 3)
+
+
+class Squares(layers.Layer):
+    """Adds the sum of its squared input to the loss."""
+
+    def call(self, inputs):
+        self.add_loss((inputs**2).sum())
+        return inputs
+
+
+class Twice(layers.Layer):
+    """Calls one layer two times, and adds a loss of its own."""
+
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def call(self, inputs):
+        self.add_loss(tg.tensor(1.0))
+        return self.inner(self.inner(inputs))
+
+
+def test_losses_are_those_of_the_last_call():
+    layer = Squares()
+    layer(np.ones((1, 2), "float32"))
+    layer(np.full((1, 2), 2.0, "float32"))
+    assert [float(loss) for loss in layer.losses] == [8.0]
+
+
+@pytest.mark.parametrize("inner", [Squares(), layers.ActivityRegularization(l2=1.0)])
+def test_losses_of_a_layer_called_twice_within_another_are_both_kept(inner):
+    layer = Twice(inner, activity_regularizer=tg.regularizers.L1(1.0))
+    for _ in range(3):
+        layer(np.ones((1, 2), "float32"))
+        assert sorted(float(loss) for loss in layer.losses) == [1.0, 2.0, 2.0, 2.0]
+
+
+def test_losses_within_a_model_are_those_of_the_last_call():
+    inputs = tg.Input((2,))
+    model = tg.Model(inputs, Twice(Squares())(inputs))
+    for _ in range(2):
+        model(np.ones((1, 2), "float32"))
+        assert sorted(float(loss) for loss in model.losses) == [1.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("cell", [layers.GRUCell(2), layers.SimpleRNNCell(2)])
+def test_a_state_that_stands_alone_comes_back_alone(cell):
+    x, h = X[:, 0], tg.tensor(np.ones((2, 2), "float32"))
+    output, state = cell(x, h)
+    np.testing.assert_array_equal(state.numpy(), output.numpy())
+    _, states = cell(x, [h])
+    assert isinstance(states, list)
+
+
+def test_the_dtype_of_weights():
+    assert layers.Dense(2, dtype="float64").variable_dtype == "float64"
