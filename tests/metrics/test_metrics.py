@@ -77,6 +77,14 @@ def test_regression_report(keras_reference):
         assert report[name] == pytest.approx(float(keras_reference[f"rates/{name}"]))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_prediction_at_a_threshold_does_not_exceed_it(dtype):
+    # 0.07 * 100 is 7.000000000000001 in double precision.
+    metric = m.TruePositives(thresholds=[i / 100 for i in range(101)])
+    metric.update_state([1.0], np.array([0.07], dtype=dtype))
+    np.testing.assert_array_equal(metric.result(), [1.0] * 7 + [0.0] * 94)
+
+
 def test_r2_of_labels_that_never_vary_is_0():
     metric = m.R2Score()
     rng = np.random.default_rng(2)
