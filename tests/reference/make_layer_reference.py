@@ -184,12 +184,32 @@ def preprocessing() -> None:
     keep("intervals/int", layer(tokens.astype("float32")))
 
 
+def attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    is_causal: bool = False,
+    scale: float = 1.0,
+) -> torch.Tensor:
+    """Attention with masks as Keras has them on JAX and TensorFlow.
+
+    Hidden scores are replaced by a number, so that they get no gradient. On PyTorch the number is
+    added, and the gradients of queries that may attend to nothing depend on the kernel: a fused one
+    loses their number of keys.
+    """
+    scores = query @ key.mT * scale
+    if is_causal:
+        attn_mask = torch.triu(torch.full_like(scores, -torch.inf), diagonal=1)
+    if attn_mask is not None:
+        scores = torch.where(attn_mask < 0, attn_mask, scores)
+    return torch.softmax(scores, dim=-1) @ value
+
+
 if __name__ == "__main__":
-    # PyTorch's fused attention loses the number of keys in the gradients of queries that may attend
-    # to none: it adds its logarithm to a number near the largest of the dtype.
-    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        for case_name, one in layer_cases.CASES.items():
-            run(case_name, one)
+    torch.nn.functional.scaled_dot_product_attention = attention
+    for case_name, one in layer_cases.CASES.items():
+        run(case_name, one)
     functions()
     preprocessing()
     index = [[name, array.shape, array.dtype.name] for name, array in RESULTS.items()]

@@ -48,9 +48,9 @@ def attend(
 ) -> Tensor:
     """Return values, weighted; a query without keys gets the mean of all values, as in Keras.
 
-    The gradient of such a query is that of a softmax whose scores happen to be equal, again as in
-    Keras, so that the matrix of scores is formed where there are such queries (of padding, mostly);
-    otherwise the fused operation needs memory for the positions only.
+    Its scores take no part in that mean and get no gradient, as in Keras on JAX and TensorFlow. The
+    matrix of scores is formed where there are such queries (of padding, mostly); otherwise the
+    fused operation needs memory for the positions only.
 
     Parameters
     ----------
@@ -70,7 +70,5 @@ def attend(
     if mask is None or not has_empty_row(mask):
         return ops.attention(query, key, value, mask=mask, scale=scale, causal=causal)
     scores = ops.matmul(query * scale, key, transpose_b=True)
-    # So low that it drowns the scores: where everything is hidden, all become equal.
-    hidden = 0.7 * float(np.finfo(scores.dtype).min)
-    scores = scores + np.where(np.asarray(mask), 0.0, hidden).astype(scores.dtype)
-    return ops.matmul(ops.softmax(scores), value)
+    hidden = 0.7 * float(np.finfo(scores.dtype).min)  # a number, so that all may be equal to it
+    return ops.matmul(ops.softmax(ops.where(mask, scores, hidden)), value)

@@ -169,3 +169,26 @@ def test_attention_where_all_values_are_masked(dtype):
     weights /= weights.sum(-1, keepdims=True)
     assert (dtype == "float32") == bool(np.ptp(weights) == 0)
     np.testing.assert_allclose(output[0], weights @ value[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.MultiHeadAttention(2, 3), layers.GroupQueryAttention(3, 4, 2)],
+    ids=["multi", "groups"],
+)
+def test_a_query_without_keys_takes_the_mean_and_has_no_gradient(layer):
+    query, value = tg.tensor(QUERY.astype("float32")), tg.tensor(VALUE.astype("float32"))
+    layer(query, value)
+    allowed = np.ones((2, 4, 5), bool)
+    allowed[:, 1] = False
+    with tg.Tape() as tape:
+        tape.watch(query)
+        tape.watch(value)
+        output = layer(query, value, attention_mask=allowed)
+        loss = (output[:, 1] ** 2).sum()
+    by_query, by_value = tape.gradient(loss, [query, value])
+    assert not by_query.numpy().any()
+    # All positions weigh the same, so that their gradients are the same.
+    np.testing.assert_allclose(by_value.numpy(), by_value.numpy()[:, :1].repeat(5, axis=1))
+    mean = np.asarray(value).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(output[:, 1].numpy(), layer(query, mean)[:, 1].numpy(), rtol=1e-5)
