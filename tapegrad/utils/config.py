@@ -76,9 +76,12 @@ class Configurable:
             registered.
         """
         owner = type(self).__name__
-        return {
+        config = {
             name: serialize(value, f"{owner}: {name}") for name, value in self._arguments().items()
         }
+        if "name" in config and config["name"] is None:
+            config["name"] = getattr(self, "name", None)  # the one that the class gave itself
+        return config
 
     @classmethod
     def from_config(cls: type[Self], config: dict[str, Any]) -> Self:

@@ -29,6 +29,12 @@ def test_there_and_back(module, made, class_name):
         assert type(module.get(description)) is type(made)
 
 
+def test_names_that_classes_give_themselves_are_described():
+    assert tg.metrics.AUC().get_config()["name"] == "auc"
+    assert tg.metrics.AUC(name="area").get_config()["name"] == "area"
+    assert tg.optimizers.AdamW().get_config()["name"] == "adam_w"
+
+
 @pytest.mark.parametrize("module", [initializers, constraints, regularizers])
 def test_what_describes_nothing(module):
     with pytest.raises(ValueError, match="has no 'Onez'"):
