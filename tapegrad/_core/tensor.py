@@ -90,6 +90,11 @@ class Tensor(Operators):
         """Where the elements are: ``"cpu"`` or ``"cuda"``."""
         return _device.device_of(self._data)
 
+    @property
+    def _keras_mask(self) -> Tensor | None:
+        """Which elements count, by the name under which listings look at masks."""
+        return getattr(self, "_mask", None)
+
     def to(self, device: str) -> Tensor:
         """The same values on `device` (``"cpu"`` or ``"cuda"``), copied if it is elsewhere."""
         from tapegrad._core.builtin import copy_to

@@ -88,3 +88,13 @@ def test_a_state_that_stands_alone_comes_back_alone(cell):
 
 def test_the_dtype_of_weights():
     assert layers.Dense(2, dtype="float64").variable_dtype == "float64"
+
+
+def test_pooling_takes_its_name_by_position_as_in_keras():
+    assert layers.MaxPooling2D(2, 2, "same", None, "pool").name == "pool"
+
+
+def test_masks_can_be_read_by_keras_name():
+    vectors = layers.Embedding(4, 2, mask_zero=True)(np.array([[1, 0]]))
+    assert vectors._keras_mask.tolist() == [[True, False]]
+    assert tg.tensor([1.0])._keras_mask is None

@@ -43,9 +43,10 @@ class PoolingLayer(SpatialLayer):
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, name=name, **kwargs)
         layer = type(self).__name__
         self.pool_size = whole_numbers(layer, "pool_size", pool_size, self.rank)
         self.strides = (
