@@ -10,6 +10,8 @@ DATA = {
     "tapegrad/py.typed",
     "tapegrad/datasets/digits.npz",
     "tapegrad/datasets/digits.md",
+    "tapegrad/datasets/sunspots.npz",
+    "tapegrad/datasets/sunspots.md",
     "tapegrad_kernels/py.typed",
 }
 METADATA = {"METADATA", "WHEEL", "RECORD", "top_level.txt", "licenses/LICENSE"}
