@@ -7,9 +7,10 @@ be differentiated again.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from tapegrad._core.primitive import defvjp, primitive
+from tapegrad._core.primitive import defvjp, defvjp_joint, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
 from tapegrad.ops._elementwise import elementwise
@@ -21,6 +22,24 @@ relu_grad = elementwise(
     "relu_grad", saves="inputs", summary="`g` where ``y = relu(x)`` is positive, else 0."
 )
 defvjp(relu_grad, lambda h, answer, g, y: relu_grad(h, y), None)
+
+relu_bias_grad = primitive(
+    "relu_bias_grad",
+    saves="inputs",
+    doc="Gradients by `x` and by `bias` of ``y = relu(x + bias)``, from that by `y`.",
+)
+
+
+def _relu_bias_grad_rule(
+    h: Any, answer: Any, g: Any, y: Any, *, needs: Sequence[bool]
+) -> list[Any]:
+    by_x, by_bias = h
+    total = by_bias if by_x is None else by_x if by_bias is None else by_x + by_bias
+    # The sum's gradient is the same in every row, which relu_grad broadcasts.
+    return [relu_grad(total, y) if needs[0] else None, None]
+
+
+defvjp_joint(relu_bias_grad, _relu_bias_grad_rule)
 
 relu = elementwise(
     "relu",

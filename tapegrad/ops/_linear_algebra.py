@@ -11,7 +11,7 @@ from tapegrad._core.operators import Axis, Operators
 from tapegrad._core.primitive import defvjp, defvjp_joint, primitive
 from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
-from tapegrad.ops._activation import relu, relu_grad, sigmoid, sigmoid_grad
+from tapegrad.ops._activation import relu, relu_bias_grad, relu_grad, sigmoid, sigmoid_grad
 from tapegrad.ops._arithmetic import sqrt, square
 from tapegrad.ops._reduction import _sum, normalize_axes, sum
 from tapegrad.ops._shape import as_tensor, reshape, transpose
@@ -114,6 +114,29 @@ ACTIVATION_GRADIENTS = {
 """The gradient before a fused activation, from the gradient after it and its output."""
 
 
+def through_activation(
+    g: Any, answer: Any, activation: str | None, bias_wanted: bool
+) -> tuple[Any, Any]:
+    """The gradient before a fused activation, and that by a bias added there, or None.
+
+    Parameters
+    ----------
+    g, answer
+        The gradient by the output, and the output, of shape (..., n).
+    activation
+        A key of `ACTIVATION_GRADIENTS`.
+    bias_wanted
+        Whether the gradient by the bias, of shape (n,), is asked for.
+    """
+    if bias_wanted and activation == "relu":
+        return relu_bias_grad(g, answer)
+    g = ACTIVATION_GRADIENTS[activation](g, answer)
+    if not bias_wanted:
+        return g, None
+    rows = g if g.ndim == 2 else reshape(g, (-1, g.shape[-1]))
+    return g, _sum(rows, axis=0, keepdims=False)
+
+
 def _dense_rule(
     g: Any,
     answer: Any,
@@ -124,18 +147,13 @@ def _dense_rule(
     needs: Sequence[bool],
     activation: str | None,
 ) -> list[Any]:
-    g = ACTIVATION_GRADIENTS[activation](g, answer)
-    gradients: list[Any] = [None] * len(needs)
-    if needs[0]:
-        gradients[0] = _dense_backward_x(g, kernel)
-    if needs[1] or (len(needs) > 2 and needs[2]):
+    g, by_bias = through_activation(g, answer, activation, len(needs) > 2 and needs[2])
+    by_kernel = None
+    if needs[1]:
         rows = g if g.ndim == 2 else reshape(g, (-1, g.shape[-1]))
-        if needs[1]:
-            inputs = x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
-            gradients[1] = _matmul(inputs, rows, transpose_a=True, transpose_b=False)
-        if len(needs) > 2 and needs[2]:
-            gradients[2] = _sum(rows, axis=0, keepdims=False)
-    return gradients
+        inputs = x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
+        by_kernel = _matmul(inputs, rows, transpose_a=True, transpose_b=False)
+    return [_dense_backward_x(g, kernel) if needs[0] else None, by_kernel, by_bias]
 
 
 def _dense_backward_x(g: Any, kernel: Any) -> Any:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad._core.primitive import Primitive, defvjp_joint
-from tapegrad.ops._linear_algebra import ACTIVATION_GRADIENTS
-from tapegrad.ops._reduction import sum
+from tapegrad.ops._linear_algebra import ACTIVATION_GRADIENTS, through_activation
 from tapegrad.ops._shape import as_tensor, astype, reshape
 
 
@@ -42,14 +41,12 @@ def define_rules(
         activation: str | None,
         **window: Any,
     ) -> list[Any]:
-        g = ACTIVATION_GRADIENTS[activation](g, answer)
-        gradients: list[Any] = [
+        g, by_bias = through_activation(g, answer, activation, len(needs) > 2 and needs[2])
+        return [
             input_grad(g, w, x_shape=x.shape, **window) if needs[0] else None,
             kernel_grad(x, g, w_shape=w.shape, **window) if needs[1] else None,
+            by_bias,
         ]
-        if len(needs) > 2:
-            gradients.append(sum(reshape(g, (-1, g.shape[-1])), axis=0) if needs[2] else None)
-        return gradients
 
     def input_grad_rule(
         h: Any, answer: Any, dy: Any, w: Any, *, needs: Sequence[bool], x_shape: Any, **window: Any

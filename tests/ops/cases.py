@@ -204,6 +204,21 @@ def _dense(x: Any, w: Any, b: Any = 0.0, *, activation: str | None) -> Any:
     return _ACTIVATIONS[activation](x @ w + b)
 
 
+def _gradient_and_output(shape: tuple[int, ...]) -> Any:
+    """A gradient, and an output of relu that no small step takes to the other side of 0."""
+
+    def make(generator: np.random.Generator) -> tuple[Any, ...]:
+        y = generator.normal(size=shape)
+        return generator.normal(size=shape), np.where(y > 0, y + 0.1, 0.0)
+
+    return make
+
+
+def _relu_bias_grad(g: Any, y: Any) -> Any:
+    by_x = np.where(y > 0, g, 0)
+    return by_x, by_x.reshape(-1, g.shape[-1]).sum(0)
+
+
 def _index_add(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     result = np.zeros(shape, g.dtype)
     np.add.at(result, index, g)
@@ -352,6 +367,10 @@ STRUCTURED: dict[str, list[Structured]] = {
         for shape in ((4, 3), (2, 2, 3))
     ]
     + [Structured("no bias", _normal((4, 3), (3, 2)), _dense, {"activation": None}, (0, 1))],
+    "relu_bias_grad": [
+        Structured(f"{shape}", _gradient_and_output(shape), _relu_bias_grad)
+        for shape in ((4, 3), (2, 3, 2), (3,))
+    ],
     "reshape": [
         Structured("2-D", _normal((2, 6)), lambda x, shape: x.reshape(shape), {"shape": (3, -1)})
     ],

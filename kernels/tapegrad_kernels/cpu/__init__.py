@@ -7,6 +7,7 @@ module               subject
 ``vector_math``      exp, log, tanh, erf
 ``activations``      sigmoid, softplus, gelu, relu and all derivatives
 ``reductions``       sum, mean, prod, max, min
+``relu_bias``        the gradients before a relu and by a bias
 ``softmax``          softmax, cross-entropies and their derivatives
 ``normalization``    batch, group, layer, RMS and unit normalization
 ``optimizers``       in-place parameter updates
@@ -63,6 +64,7 @@ from tapegrad_kernels.cpu.pooling import *  # noqa: F403
 from tapegrad_kernels.cpu.random import *  # noqa: F403
 from tapegrad_kernels.cpu.recurrent import *  # noqa: F403
 from tapegrad_kernels.cpu.reductions import *  # noqa: F403
+from tapegrad_kernels.cpu.relu_bias import relu_bias_grad
 from tapegrad_kernels.cpu.resampling import *  # noqa: F403
 from tapegrad_kernels.cpu.shaping import *  # noqa: F403
 from tapegrad_kernels.cpu.softmax import (
@@ -79,7 +81,15 @@ from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
 keep_freed_memory()
 
-__all__: list[str] = ["attention", "attention_grad", "dense", "gemm", "logsumexp", "matmul"]
+__all__: list[str] = [
+    "attention",
+    "attention_grad",
+    "dense",
+    "gemm",
+    "logsumexp",
+    "matmul",
+    "relu_bias_grad",
+]
 __all__ += convolution.__all__
 __all__ += depthwise.__all__
 __all__ += pooling.__all__

@@ -398,6 +398,17 @@ def sum_to_shape(x: Any, *, shape: Sequence[int]) -> Any:
     return _reshaped(elementwise.contiguous(sum(x, axis=axes)), shape)
 
 
+def relu_bias_grad(g: Any, y: Any) -> tuple[Any, Any]:
+    """Gradients by `x` and by `bias` of ``y = relu(x + bias)``: `g` where y > 0, and its sum."""
+    if g.shape != y.shape or not g.ndim:
+        raise ValueError(
+            f"relu_bias_grad: g has shape {tuple(g.shape)} and y {tuple(y.shape)}; they must be "
+            "the same, with an axis at least"
+        )
+    by_x = elementwise.relu_grad(g, y)
+    return by_x, sum(by_x, axis=tuple(range(by_x.ndim - 1)))
+
+
 __all__ = [
     "all",
     "any",
@@ -407,6 +418,7 @@ __all__ = [
     "mean",
     "min",
     "prod",
+    "relu_bias_grad",
     "sum",
     "sum_to_shape",
 ]

@@ -171,6 +171,13 @@ ELEMENTWISE = [
         lambda g, y: np.where(y > 0, g, 0.0),
     ),
     Case(
+        "relu_bias_grad",
+        "relu_bias_grad",
+        (numbers(3, 4, 5), np.maximum(numbers(3, 4, 5, seed=1), 0)),
+        lambda g, y: (np.where(y > 0, g, 0.0), np.where(y > 0, g, 0.0).sum((0, 1))),
+        loosen=4,
+    ),
+    Case(
         "softplus_grad",
         "softplus_grad",
         (numbers(5), numbers(5, seed=1)),

@@ -82,6 +82,7 @@ def _products(dtype: type) -> Results:
             cpu.gemm(a, a, transpose_a=True),
         ],
         "dense": [cpu.dense(a, b, bias, activation="relu")],
+        "relu_bias_grad": [*cpu.relu_bias_grad(a, np.maximum(a, 0))],
         "matmul": [cpu.matmul(stack, b), cpu.matmul(stack, np.stack([b] * 3))],
     }
 
