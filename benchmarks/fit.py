@@ -4,8 +4,8 @@ Run with ``python -m benchmarks.fit``, or with ``--data PATH`` on MNIST-like ima
 ``.npz`` file. Workloads:
 
 - ``mlp epoch``: 784-64-64-10 with ReLU, 8,000 samples in shuffled batches of 32, Adam;
-- ``cnn epoch``: two convolutions of 3×3 (32 and 64 filters), each with a pooling of 2×2, then
-  64 and 10 units, on 512 images, otherwise the same;
+- ``cnn epoch``: three convolutions of 3×3 (32, 64 and 64 filters), the first two with a pooling of
+  2×2 behind them, then 64 and 10 units, on 512 images, otherwise the same;
 - ``mlp predict``: `predict_on_batch` of one sample.
 
 torch runs the loop that its tutorials have, with the fused implementation of Adam, and reads the
@@ -58,6 +58,7 @@ def _keras_like(library: Any, workload: Workload) -> Callable[[], object]:
             layers.MaxPooling2D((2, 2)),
             layers.Conv2D(64, (3, 3), activation="relu"),
             layers.MaxPooling2D((2, 2)),
+            layers.Conv2D(64, (3, 3), activation="relu"),
             layers.Flatten(),
             layers.Dense(64, activation="relu"),
             layers.Dense(10, activation="softmax"),
@@ -105,7 +106,8 @@ def _torch_with(threads: int | None, *, last: bool = False) -> Callable[[Workloa
             "cnn": lambda: [
                 *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
                 *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
-                *(nn.Flatten(), nn.Linear(1600, 64), nn.ReLU(), nn.Linear(64, 10)),
+                *(nn.Conv2d(64, 64, 3), nn.ReLU()),
+                *(nn.Flatten(), nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, 10)),
             ],
         }
         model = nn.Sequential(*stacks[workload["network"]]())

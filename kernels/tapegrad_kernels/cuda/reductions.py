@@ -405,7 +405,7 @@ def relu_bias_grad(g: Any, y: Any) -> tuple[Any, Any]:
             f"relu_bias_grad: g has shape {tuple(g.shape)} and y {tuple(y.shape)}; they must be "
             "the same, with an axis at least"
         )
-    by_x = elementwise.relu_grad(g, y)
+    by_x = elementwise.relu_grad(g, y)  # type: ignore[attr-defined]
     return by_x, sum(by_x, axis=tuple(range(by_x.ndim - 1)))
 
 
