@@ -17,6 +17,7 @@ from tapegrad._core.operators import Operators
 from tapegrad._core.registry import numpy_functions
 from tapegrad._core.state import no_record
 from tapegrad._core.tensor import Tensor
+from tapegrad.layers.trial import states_kept
 
 if TYPE_CHECKING:
     from tapegrad.layers.base import Layer
@@ -256,7 +257,8 @@ def _run_on_zeros(layer: Layer, args: Any, kwargs: Any, length: int) -> Any:
 
     if kwargs.get("training"):  # which might change statistics, and draws random numbers
         kwargs = {**kwargs, "training": False}
-    with no_record(), np.errstate(all="ignore"):  # a quotient of zeros is no cause for alarm
+    # A quotient of zeros is no cause for alarm.
+    with no_record(), np.errstate(all="ignore"), states_kept(layer):
         outputs = layer(*map_structure(zeros, args), **map_structure(zeros, kwargs))
     layer._clear_losses()
     return outputs

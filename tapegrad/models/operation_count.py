@@ -13,6 +13,7 @@ from tapegrad._core.nest import map_structure
 from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.symbolic import Node, SymbolicTensor
+from tapegrad.layers.trial import states_kept
 
 __all__ = ["operations_of_call"]
 
@@ -46,7 +47,7 @@ def operations_of_call(node: Node) -> int | None:
         return Tensor(np.zeros([n or 1 for n in leaf.shape], leaf.dtype))
 
     try:
-        with _listening(counter), np.errstate(all="ignore"):
+        with _listening(counter), np.errstate(all="ignore"), states_kept(node.layer):
             node.layer(*map_structure(zeros, node.args), **map_structure(zeros, node.kwargs))
     except Exception:  # a layer of the user's own may not take zeros, or length one
         return None

@@ -81,6 +81,7 @@ def _collect(run: Run, epoch: int, batch: int) -> dict[str, Any]:
             for name, optimizer in _optimizers(model).items()
         },
         "generators": [_generator_state(generator) for generator in _generators(model)],
+        "carried": [layer.carried_states() for layer in _stateful_layers(model)],
         "metrics": [[metric.name, metric.get_state()] for metric in _metrics(model)],
         "callbacks": [[kind, callback.get_state()] for kind, callback in _callbacks(run)],
         "batches": run.data.batches,
@@ -124,6 +125,8 @@ class SavedRun:
             raise self._misfit(f"it has the metrics {saved}, the model {names}")
         if len(values["generators"]) != len(_generators(model)):
             raise self._misfit("its layers draw from other generators")
+        if len(values["carried"]) != len(_stateful_layers(model)):
+            raise self._misfit("other layers of it are stateful")
         if values["batches"] != run.data.batches:
             warnings.warn(
                 f"{self._source} is of a run with {values['batches']} batches an epoch, but there "
@@ -137,6 +140,8 @@ class SavedRun:
         self._assignment(run).apply()
         for name, optimizer in _optimizers(model).items():
             optimizer.set_state(values["optimizers"][name]["values"])
+        for layer, states in zip(_stateful_layers(model), values["carried"]):
+            layer.set_carried_states(states)
         for metric, (_, state) in zip(_metrics(model), values["metrics"]):
             metric.set_state(state)
         run.data.set_state(values["data"])
@@ -215,6 +220,11 @@ def _generators(model: Any) -> list[random.Generator]:
 
 def _generator_state(generator: random.Generator) -> dict[str, int]:
     return {"seed": int(generator.seed), "stream": int(generator.stream)}
+
+
+def _stateful_layers(model: Any) -> list[Any]:
+    """Return the layers that carry states, which are no weights, from batch to batch."""
+    return [layer for layer in model._all_layers() if hasattr(layer, "carried_states")]
 
 
 def _metrics(model: Any) -> list[Any]:

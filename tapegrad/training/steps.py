@@ -9,6 +9,7 @@ import numpy as np
 
 from tapegrad._core.tape import Tape
 from tapegrad._core.tensor import Tensor
+from tapegrad.layers.trial import states_kept
 from tapegrad.training.arrays import is_structure
 from tapegrad.training.compiling import Compiling
 from tapegrad.training.iterables import unpack
@@ -172,9 +173,11 @@ class Steps(Compiling):
         model: Any = self
         data = self._batch((x, None, None))
         if type(self).predict_step is not Steps.predict_step:
-            return self.predict_step(data)
+            with states_kept(model):
+                return self.predict_step(data)
         try:
-            return model(unpack(data)[0], training=False)
+            with states_kept(model):
+                return model(unpack(data)[0], training=False)
         except NotImplementedError:
             return None  # networks that only a train_step of its own brings together
 

@@ -239,6 +239,37 @@ class Pair(tg.Model):
         return [self.tracker]
 
 
+def test_stateful_layers_carry_on(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(24, 3, 2)).astype(np.float32), rng.normal(size=(24, 1))
+
+    def fit(*chosen):
+        tg.set_seed(0)
+        cells = [layers.LSTMCell(4), layers.GRUCell(3)]
+        model = tg.Sequential(
+            [
+                layers.RNN(cells, stateful=True, return_sequences=True, input_shape=(3, 2)),
+                layers.GRU(3, stateful=True),
+                layers.Dense(1),
+            ]
+        )
+        model.compile("adam", "mse")
+        model.fit(x, y, 4, epochs=2, shuffle=False, verbose=0, callbacks=list(chosen))
+        return model
+
+    class Stop(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 4:
+                raise KeyboardInterrupt
+
+    whole = fit()
+    with pytest.raises(KeyboardInterrupt):
+        fit(BackupAndRestore(tmp_path, save_freq=3), Stop())
+    resumed = fit(BackupAndRestore(tmp_path, save_freq=3))
+    for one, other in zip(whole.get_weights(), resumed.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_optimizers_and_metrics_in_attributes(tmp_path):
     def pair():
         tg.set_seed(4)

@@ -208,6 +208,16 @@ class RNN(Layer):
         """Do what `reset_state` does, under its other name."""
         self.reset_state(states)
 
+    def carried_states(self) -> list[Any] | None:
+        """Return copies of the states that are kept between batches, for backups of training."""
+        if self._carried is None:
+            return None
+        return map_structure(lambda variable: variable.numpy(), self._carried.variables)
+
+    def set_carried_states(self, states: list[Any] | None) -> None:
+        """Take up what `carried_states` returned."""
+        self._carried = None if states is None else _Carried(states)
+
     def _converted(self, states: Any, batch_size: int) -> list[Any]:
         return convert_states(f"Layer {self.name}", states, self.cell, batch_size, self._dtype)
 

@@ -299,3 +299,16 @@ def test_a_text_classifier_learns():
     model.compile(tg.optimizers.Adam(0.01), "binary_crossentropy")
     history = model.fit(words, labels, batch_size=16, epochs=6, verbose=0).history["loss"]
     assert history[-1] < 0.8 * history[0]
+
+
+def test_trials_leave_the_states_alone():
+    model = tg.Sequential([layers.LSTM(3, stateful=True, input_shape=(4, 2)), layers.Dense(1)])
+    x = np.random.default_rng(0).normal(size=(6, 4, 2)).astype(np.float32)
+    model.compile("sgd", "mse")
+    model.fit(x, x[:, 0, :1], batch_size=3, epochs=2, shuffle=False, verbose=0)
+    kept = model.layers[0].carried_states()
+    assert kept[0].shape == (3, 3)
+    model.summary(print_fn=str)
+    tg.Model(model.input, model.layers[0](model.input, training=True))
+    for before, after in zip(kept, model.layers[0].carried_states()):
+        np.testing.assert_array_equal(before, after)
