@@ -23,9 +23,11 @@ from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 
 __all__ = [
+    "DefaultGenerator",
     "Generator",
-    "bernoulli",
     "SeedGenerator",
+    "bernoulli",
+    "default",
     "get_generator",
     "normal",
     "permutation",
@@ -323,3 +325,28 @@ def bernoulli(shape: Shape = (), probability: float = 0.5, dtype: Any = None) ->
 def permutation(n: int) -> Tensor:
     """Draw from the default generator; see `Generator.permutation`."""
     return get_generator().permutation(n)
+
+
+class DefaultGenerator:
+    """Stands for the default generator, whichever that is when it is drawn from.
+
+    What layers without a seed hold. Copies and pickles of it are the thing itself.
+
+    Examples
+    --------
+    >>> import copy
+    >>> copy.deepcopy(default) is default
+    True
+    """
+
+    uniform = staticmethod(uniform)
+    normal = staticmethod(normal)
+    bernoulli = staticmethod(bernoulli)
+    permutation = staticmethod(permutation)
+
+    def __reduce__(self) -> str:
+        return "default"
+
+
+default = DefaultGenerator()
+"""The one object of this kind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import sys
 from typing import TYPE_CHECKING, Any, final
@@ -246,8 +247,24 @@ class Variable(Operators):
         place = "" if self.device == "cpu" else f", device={self.device!r}"
         return f"{opening}{text}, dtype={self.dtype}{place}" + ")"
 
+    # A copy is a cell of its own: no tape knows it, and no optimizer's buffer holds it.
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
-        return Variable(self.numpy(), name=self.name, trainable=self.trainable)
+        parts = self.numpy(), self.name, self.trainable, self.regularizer, self.constraint
+        return _remade(*copy.deepcopy(parts, memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = self.numpy(), self.name, self.trainable, self.regularizer, self.constraint
+        return _remade, parts
+
+
+def _remade(
+    value: np.ndarray[Any, Any], name: str, trainable: bool, regularizer: Any, constraint: Any
+) -> Variable:
+    """Make a Variable again from what it consists of."""
+    made = Variable(value, name=name, trainable=trainable)
+    made.regularizer, made.constraint = regularizer, constraint
+    return made
 
 
 _COUNT_WHEN_ALONE = sys.maxsize

@@ -360,7 +360,7 @@ class Layer(CallArguments, WeightsFace, Described):
     def _make_generator(self, seed: int | random.Generator | None) -> Any:
         """Return what the layer draws from: tapegrad's generator, or one of its own if seeded."""
         if seed is None:
-            return random
+            return random.default
         return seed if isinstance(seed, random.Generator) else random.Generator(seed)
 
     def _generators(self) -> list[random.Generator]:

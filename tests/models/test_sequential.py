@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tapegrad import layers
 from tapegrad.models import Sequential
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+Y = np.random.default_rng(1).normal(size=(6, 2)).astype(np.float32)
 
 
 def network():
@@ -253,3 +256,19 @@ def test_one_input_may_come_in_a_list_or_a_dict():
     np.testing.assert_array_equal(model.predict([X], verbose=0), expected)
     with pytest.raises(ValueError, match="has one input, but got 2"):
         model([X, X])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_and_pickles(copied):
+    model = Sequential([tg.Input((4,)), layers.Dense(5, "relu"), layers.Dropout(0.5)])
+    model.add(layers.Dense(2, kernel_regularizer="l2", kernel_constraint="nonneg"))
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    again = copied(model)
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    assert len(again.losses) == 1
+    before = model.get_weights()
+    again.fit(X, Y, verbose=0)
+    assert not np.array_equal(again.get_weights()[0], before[0])
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    assert again.get_weights()[2].min() >= 0
