@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tapegrad.layers.base import Layer
@@ -21,11 +21,12 @@ def states_kept(layer: Layer) -> Iterator[None]:
     layer
         The layer that is tried, with those inside it.
     """
-    carried = [(each, each._carried) for each in layer._all_layers() if hasattr(each, "_carried")]
-    for each, _ in carried:
-        each._carried = None  # type: ignore[attr-defined]
+    stateful: list[Any] = [each for each in layer._all_layers() if hasattr(each, "_carried")]
+    carried = [each._carried for each in stateful]
+    for each in stateful:
+        each._carried = None
     try:
         yield
     finally:
-        for each, states in carried:
-            each._carried = states  # type: ignore[attr-defined]
+        for each, states in zip(stateful, carried):
+            each._carried = states
