@@ -26,9 +26,6 @@ Axis = int | Sequence[int] | None
 
 _REALS = frozenset((FLOAT32, FLOAT64))
 
-_FEW = 128
-"""Numbers that NumPy adds in one pass, in a fixed order."""
-
 
 def _normalized(axis: Axis, ndim: int) -> tuple[int, ...]:
     """The axes as a sorted tuple of non-negative numbers, by NumPy's rules."""
@@ -127,10 +124,8 @@ def mean(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
         and x.flags.c_contiguous
         and not keepdims
     ):
-        # The loss of a batch; so few numbers NumPy has added before a kernel is called.
-        small = x.size <= _FEW
-        total = np.add.reduce(x, axis=None) if small else over_all("sum", x)
-        return np.asarray(total / x.dtype.type(x.size))
+        total = over_all("sum", x)  # the loss of a batch
+        return np.asarray(total / total.dtype.type(x.size))
     y, axes, array = _reduce("sum", x, axis)
     if y is None:
         return np.asarray(np.mean(array, axis=axes, keepdims=keepdims))
