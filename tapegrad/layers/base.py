@@ -203,6 +203,8 @@ class Layer(CallArguments, WeightsFace, Described):
             if self._takes_one and type(inputs) is not Tensor:
                 raise self._no_single(inputs)
             mask = self._find_masks(inputs, args, kwargs)
+            if self._takes_mask and "mask" not in kwargs and _holds_tensors([args, kwargs]):
+                kwargs["mask"] = None  # as in Keras: with several tensors it has to be passed
         if self.input_spec is not None:
             check_inputs(self.input_spec, inputs, self.name)
         if not self.built:
@@ -406,6 +408,10 @@ class _MadeByInit:
 # Values of the instance go before these.
 for _name in ("name", "_own_weights", "_inbound_nodes"):
     setattr(Layer, _name, _MadeByInit())
+
+
+def _holds_tensors(structure: Any) -> bool:
+    return any(isinstance(leaf, Tensor) for leaf in flatten(structure))
 
 
 def _layer_dtype(dtype: Any, name: str) -> np.dtype[Any]:

@@ -5,6 +5,7 @@ import pytest
 
 import tapegrad as tg
 from tapegrad import layers
+from tapegrad.layers.masking_state import get_mask
 
 X = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
 MASK = np.array([[True, True, False, False], [True, True, True, False]])
@@ -98,3 +99,18 @@ def test_masks_can_be_read_by_keras_name():
     vectors = layers.Embedding(4, 2, mask_zero=True)(np.array([[1, 0]]))
     assert vectors._keras_mask.tolist() == [[True, False]]
     assert tg.tensor([1.0])._keras_mask is None
+
+
+def test_a_carried_mask_is_for_calls_on_one_tensor():
+    # As in Keras: with initial states the mask has to be passed; the output carries it all the same.
+    x = np.array([[1, 2, 0], [3, 0, 0]])
+    embedded = layers.Embedding(5, 4, mask_zero=True)(x)
+    layer = layers.LSTM(2, return_sequences=True)
+    states = [np.full((2, 2), 0.1, np.float32), np.full((2, 2), 0.2, np.float32)]
+    carried = layer(embedded, initial_state=states)
+    plain = layer(embedded.numpy(), initial_state=states)
+    passed = layer(embedded, initial_state=states, mask=x != 0)
+    np.testing.assert_array_equal(carried.numpy(), plain.numpy())
+    assert not np.array_equal(carried.numpy(), passed.numpy())
+    for output in (carried, passed):
+        np.testing.assert_array_equal(get_mask(output).numpy(), x != 0)

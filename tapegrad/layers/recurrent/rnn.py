@@ -266,7 +266,8 @@ class RNN(Layer):
             One tensor a state, shape (samples, units); by default zeros, or what a stateful layer
             kept.
         mask
-            Booleans, shape (samples, time).
+            Booleans, shape (samples, time). By default the mask that the sequences carry, as in
+            Keras not where initial states are given: there it has to be passed.
         training
             Whether dropout applies.
 
