@@ -102,7 +102,7 @@ def test_masks_can_be_read_by_keras_name():
 
 
 def test_a_carried_mask_is_for_calls_on_one_tensor():
-    # As in Keras: with initial states the mask has to be passed; the output carries it all the same.
+    # As in Keras: with initial states the mask has to be passed, but the output carries it.
     x = np.array([[1, 2, 0], [3, 0, 0]])
     embedded = layers.Embedding(5, 4, mask_zero=True)(x)
     layer = layers.LSTM(2, return_sequences=True)
