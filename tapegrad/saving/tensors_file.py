@@ -10,7 +10,10 @@ import numpy as np
 
 from tapegrad.utils.files import atomic_path
 
-__all__ = ["pack_tensors", "read_tensors", "unpack_tensors", "write_tensors"]
+__all__ = ["FORMAT", "pack_tensors", "read_tensors", "unpack_tensors", "write_tensors"]
+
+FORMAT = "tapegrad"
+"""What files written here have under "format" in their metadata."""
 
 _DTYPES = {
     "F64": np.float64,
@@ -51,7 +54,7 @@ def pack_tensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] =
         name: np.ascontiguousarray(array).reshape(array.shape)
         for name, array in arrays.items()
     }
-    return save(contiguous, metadata={"format": "tapegrad", **metadata})
+    return save(contiguous, metadata={"format": FORMAT, **metadata})
 
 
 def unpack_tensors(content: bytes, source: str) -> dict[str, np.ndarray]:

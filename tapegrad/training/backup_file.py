@@ -106,14 +106,16 @@ def read_backup(path: str | os.PathLike[str], kind: str) -> Any:
     ValueError
         If the file is damaged, was tampered with, or is something else.
     """
-    from tapegrad.saving.tensors_file import read_file, unpack_tensors
+    from tapegrad.saving.tensors_file import FORMAT, read_file, unpack_tensors
 
     name = os.fspath(path)
     content = read_file(path)
     arrays = unpack_tensors(content, name)
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    if metadata.get("kind") != kind or not {"values", "checksum"} <= set(metadata):
+    # The entries without a checksum are known to the letter.
+    known = {"format": FORMAT, "kind": kind}
+    if set(metadata) != {*known, "values", "checksum"} or not known.items() <= metadata.items():
         raise ValueError(f"{name} is no {kind}.")
     if metadata["checksum"] != _checksum(metadata["values"], arrays):
         raise ValueError(f"{name} is damaged: its content does not have its checksum.")

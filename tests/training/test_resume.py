@@ -323,6 +323,22 @@ def test_a_backup_with_any_byte_changed_is_refused(tmp_path):
         refused(tmp_path, "latest.backup.safetensors")
 
 
+def test_no_byte_of_a_backup_is_unguarded(tmp_path):
+    from tapegrad.training.backup_file import read_backup, write_backup
+
+    path = tmp_path / FILE
+    values = {"epoch": 3, "weights": {"a": np.arange(3.0), "b": np.ones((2, 1))}, "rest": [None]}
+    write_backup(path, values, "backup")
+    assert read_backup(path, "backup")["epoch"] == 3
+    content = path.read_bytes()
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 0x21
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match=FILE):
+            read_backup(path, "backup")
+
+
 def test_other_files_and_models_are_refused(tmp_path):
     model = interrupted(tmp_path)
     refused(tmp_path, "does not fit the model: .*kernel has shape", network(units=4))
