@@ -65,10 +65,6 @@ class _Cached(Dataset):
     def _forget(self) -> None:
         """Drop what is kept."""
 
-    def _opened_now(self, run: Run) -> Cursor:
-        """Return a cursor of what is kept."""
-        raise NotImplementedError
-
 
 class CachedInMemory(_Cached):
     """Elements kept in memory; see `Dataset.cache`."""

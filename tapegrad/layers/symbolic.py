@@ -8,6 +8,7 @@ to the inputs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "call_symbolically",
     "has_symbolic",
     "is_shape",
+    "run_on_zeros",
     "sample_outputs",
 ]
 
@@ -236,10 +238,10 @@ def sample_outputs(layer: Layer, args: Any, kwargs: Any) -> Any:
     Axes of unknown length are run with two lengths: an axis of the output that follows them is of
     unknown length too.
     """
-    first = _run_on_zeros(layer, args, kwargs, 2)
+    first = run_on_zeros(layer, args, kwargs, 2)
     second = first
     if any(None in leaf.shape for leaf in flatten([args, kwargs]) if type(leaf) is SymbolicTensor):
-        second = _run_on_zeros(layer, args, kwargs, 3)
+        second = run_on_zeros(layer, args, kwargs, 3)
     leaves = [
         SymbolicTensor(
             tuple(n if n == m else None for n, m in zip(a.shape, b.shape)), a.dtype, layer.name
@@ -249,7 +251,27 @@ def sample_outputs(layer: Layer, args: Any, kwargs: Any) -> Any:
     return pack_like(first, leaves)
 
 
-def _run_on_zeros(layer: Layer, args: Any, kwargs: Any, length: int) -> Any:
+def run_on_zeros(
+    layer: Layer,
+    args: Any,
+    kwargs: Any,
+    length: int,
+    recording: Callable[[], AbstractContextManager[Any]] = no_record,
+) -> Any:
+    """Return what a layer makes of zeros; nothing of it, or of what it remembers, changes.
+
+    Parameters
+    ----------
+    layer
+        A layer that is built.
+    args, kwargs
+        Its arguments, with symbolic tensors in them.
+    length
+        What stands for axes of unknown length.
+    recording
+        The context that it runs in: who is told of the operations, by default nobody.
+    """
+
     def zeros(leaf: Any) -> Any:
         if not isinstance(leaf, SymbolicTensor):
             return leaf
@@ -258,7 +280,8 @@ def _run_on_zeros(layer: Layer, args: Any, kwargs: Any, length: int) -> Any:
     if kwargs.get("training"):  # which might change statistics, and draws random numbers
         kwargs = {**kwargs, "training": False}
     # A quotient of zeros is no cause for alarm.
-    with no_record(), np.errstate(all="ignore"), states_kept(layer):
-        outputs = layer(*map_structure(zeros, args), **map_structure(zeros, kwargs))
-    layer._clear_losses()
-    return outputs
+    try:
+        with recording(), np.errstate(all="ignore"), states_kept(layer):
+            return layer(*map_structure(zeros, args), **map_structure(zeros, kwargs))
+    finally:
+        layer._clear_losses()

@@ -11,6 +11,7 @@ from tapegrad.layers import InputLayer, Layer
 from tapegrad.layers.operation import Operation
 from tapegrad.layers.symbolic import Node, SymbolicTensor
 from tapegrad.models.standardize import take_inputs
+from tapegrad.training.outputs import flat_outputs
 
 __all__ = ["Graph"]
 
@@ -79,7 +80,8 @@ class Graph:
         order: dict[int, int] = {}  # layers in the order in which they are met from the outputs
         finished: list[Node] = []
         # A walk in depth without recursion: networks may be deeper than Python's stack.
-        for output in _sorted_leaves(self.outputs):
+        # Dicts by their sorted keys, as Keras walks them.
+        for output in flat_outputs(self.outputs):
             pending: list[tuple[SymbolicTensor, bool]] = [(output, False)]
             while pending:
                 symbol, done = pending.pop()
@@ -213,15 +215,6 @@ class _Step:
 def _gives(node: Node, given: set[int]) -> bool:
     """Whether a node's outputs are among the graph's inputs."""
     return any(id(symbol) in given for symbol in flatten(node.outputs))
-
-
-def _sorted_leaves(structure: Any) -> list[Any]:
-    """Return the leaves of a structure with dicts sorted by their keys, as Keras walks them."""
-    if isinstance(structure, dict):
-        return [leaf for key in sorted(structure) for leaf in _sorted_leaves(structure[key])]
-    if isinstance(structure, list | tuple):
-        return [leaf for part in structure for leaf in _sorted_leaves(part)]
-    return [structure]
 
 
 def _symbols(structure: Any, what: str, owner: str) -> list[SymbolicTensor]:

@@ -10,7 +10,7 @@ from tapegrad._core.nest import flatten, map_structure
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.base import Layer, _symbols_of
 from tapegrad.layers.context import call_context
-from tapegrad.layers.symbolic import SymbolicTensor, sample_outputs
+from tapegrad.layers.symbolic import SymbolicTensor, is_shape, sample_outputs
 from tapegrad.layers.weights import structure
 from tapegrad.models.graph import Graph, named_children
 from tapegrad.models.graph_config import graph_from_config, graph_to_config
@@ -376,6 +376,6 @@ def _listed_shapes(shapes: Any) -> list[Any]:
     """Return one shape or a structure of shapes as a list of shapes."""
     if isinstance(shapes, dict):
         return [leaf for part in shapes.values() for leaf in _listed_shapes(part)]
-    if all(n is None or isinstance(n, int) for n in shapes):
+    if is_shape(shapes):
         return [tuple(shapes)]
     return [leaf for part in shapes for leaf in _listed_shapes(part)]

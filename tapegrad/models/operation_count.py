@@ -7,13 +7,8 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from tapegrad._core.nest import map_structure
 from tapegrad._core.state import thread
-from tapegrad._core.tensor import Tensor
-from tapegrad.layers.symbolic import Node, SymbolicTensor
-from tapegrad.layers.trial import states_kept
+from tapegrad.layers.symbolic import Node, run_on_zeros
 
 __all__ = ["operations_of_call"]
 
@@ -41,18 +36,10 @@ def operations_of_call(node: Node) -> int | None:
     if any(math.prod(shape) > _LARGEST_SAMPLE for shape in shapes):
         return None
 
-    def zeros(leaf: Any) -> Any:
-        if not isinstance(leaf, SymbolicTensor):
-            return leaf
-        return Tensor(np.zeros([n or 1 for n in leaf.shape], leaf.dtype))
-
     try:
-        with _listening(counter), np.errstate(all="ignore"), states_kept(node.layer):
-            node.layer(*map_structure(zeros, node.args), **map_structure(zeros, node.kwargs))
+        run_on_zeros(node.layer, node.args, node.kwargs, 1, lambda: _listening(counter))
     except Exception:  # a layer of the user's own may not take zeros, or length one
         return None
-    finally:
-        node.layer._clear_losses()
     return counter.total
 
 

@@ -278,3 +278,15 @@ def test_subclass_is_built_by_shape():
     assert model.compute_output_shape((None, 4)) == (None, 2)
     with pytest.raises(AttributeError, match="is no graph of layers"):
         _ = model.inputs
+
+
+def test_a_summary_changes_nothing():
+    x = tg.Input((4,))
+    normalized = layers.BatchNormalization(name="norm")(x, training=True)
+    model = tg.Model(x, layers.Dropout(0.5)(normalized, training=True))
+    before = model.get_weights()
+    stream = int(tg.random.get_generator().stream)
+    model.summary(print_fn=str)
+    for one, other in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(one, other)
+    assert int(tg.random.get_generator().stream) == stream

@@ -225,7 +225,12 @@ def over_leading(operation: str, x: Array, height: int, width: int) -> Array:
     if down == 1:
         return partial[0]
     if operation == "sum":
-        # Transposed, so that NumPy adds each column's partial sums pairwise.
-        columns = np.ascontiguousarray(partial.T)
-        return columns.sum(axis=1, dtype=np.float64).astype(x.dtype, copy=False)
+        return sum_of_partials(partial)
     return _FINISH[operation].reduce(partial, axis=0)
+
+
+def sum_of_partials(partial: Array) -> Array:
+    """Add the rows of sums that blocks of rows left."""
+    # Transposed, so that NumPy adds each column's partial sums pairwise.
+    columns = np.ascontiguousarray(partial.T)
+    return columns.sum(axis=1, dtype=np.float64).astype(partial.dtype, copy=False)

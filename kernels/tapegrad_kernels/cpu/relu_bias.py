@@ -1,7 +1,7 @@
 """The gradient before a relu and its sum, which is the gradient by a bias, in one visit.
 
 Both are bound by memory: together they read and write once what one by one they would twice.
-Rows are added in the blocks, and in the order, of `tapegrad_kernels.cpu.reductions`.
+Rows are added in the blocks of `tapegrad_kernels.cpu.reductions`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tapegrad_kernels._compile import Block, block, kernel, on_warmup
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, int64_at, pack
 from tapegrad_kernels.cpu._map import REAL_NAMES
-from tapegrad_kernels.cpu._reduction_kernels import CHUNK, ROW_BLOCK
+from tapegrad_kernels.cpu._reduction_kernels import CHUNK, ROW_BLOCK, sum_of_partials
 from tapegrad_kernels.cpu.activations import relu_grad
 from tapegrad_kernels.cpu.reductions import sum
 
@@ -131,11 +131,7 @@ def relu_bias_grad(g: Array, y: Array) -> tuple[Array, Array]:
     flat = g.reshape(-1), y.reshape(-1), x.reshape(-1), partial.reshape(-1)
     chunk = max(1, CHUNK // (min(height, ROW_BLOCK) * width))
     _run(*entry, chunk, *flat, height, width, count)
-    if count == 1:
-        return x, partial[0]
-    # Transposed, so that NumPy adds each column's partial sums pairwise.
-    columns = np.ascontiguousarray(partial.T)
-    return x, columns.sum(axis=1, dtype=np.float64).astype(g.dtype, copy=False)
+    return x, partial[0] if count == 1 else sum_of_partials(partial)
 
 
 def _warm(real: str) -> None:
