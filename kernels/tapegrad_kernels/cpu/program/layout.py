@@ -1,0 +1,165 @@
+"""Rows and records of all operations in one array of words, with what must be patched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapegrad_kernels.cpu.program.builder import Builder, Record, Row
+from tapegrad_kernels.cpu.program.executor import (
+    HEADER,
+    ROW_WORD,
+    ROW_WORDS,
+    STATUS_WORD,
+    STEP_WORD,
+    native_execute,
+)
+from tapegrad_kernels.cpu.program.operand import ARENA, FIRST_FREE, WORDS, Operand
+
+PAGE = 4096
+
+
+class Layout:
+    """The words of a program, before they have a place in memory.
+
+    Operations are added in the order in which they run; `frame` then makes the memory of a run.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Row, Builder, int]] = []
+        self.names: list[str] = []
+        """Name of the block of each row."""
+        self._constants: list[np.ndarray[Any, Any]] = []
+        self._template: np.ndarray[Any, Any] | None = None
+
+    def add(self, builder: Builder, scratch_offset: int = 0) -> tuple[int, int]:
+        """Add the rows of an operation, whose scratch begins so far into the arena.
+
+        Returns
+        -------
+        first, stop : int
+            The numbers of its rows.
+        """
+        first = len(self._rows)
+        self._rows += [(row, builder, scratch_offset) for row in builder.rows]
+        self.names += [row.name for row in builder.rows]
+        self._constants += builder.constants
+        return first, len(self._rows)
+
+    def finish(self) -> None:
+        """Write the words; called once, after the last `add`."""
+        words: list[int] = [0] * (HEADER + ROW_WORDS * len(self._rows))
+        patches: list[tuple[int, int, int]] = []
+
+        def write_record(record: Record, builder: Builder, scratch: int) -> int:
+            resolved: list[int] = []
+            places: list[tuple[int, int, int]] = []
+            for position, word in enumerate(record.words):
+                if isinstance(word, Record):
+                    inner = write_record(word, builder, scratch)
+                    places.append((position, WORDS, 8 * inner))
+                    word = 0
+                elif isinstance(word, Operand):
+                    buffer, offset = word.buffer, word.offset
+                    if buffer < Builder.SCRATCH:
+                        word = builder.constants[-2 - buffer].ctypes.data + offset
+                    else:
+                        if buffer == Builder.SCRATCH:
+                            buffer, offset = ARENA, offset + scratch
+                        places.append((position, buffer, offset))
+                        word = 0
+                resolved.append(word)
+            start = len(words)
+            words.extend(resolved)
+            patches.extend([(start + p, buffer, offset) for p, buffer, offset in places])
+            return start
+
+        for number, (row, builder, scratch) in enumerate(self._rows):
+            at = HEADER + ROW_WORDS * number
+            words[at], words[at + 2], words[at + 3] = row.address, row.start, row.stop
+            patches.append((at + 1, WORDS, 8 * write_record(row.record, builder, scratch)))
+        self._template = np.array(words, np.int64)
+        fixed = [p for p in patches if p[1] < FIRST_FREE]
+        moving = [p for p in patches if p[1] >= FIRST_FREE]
+        self._fixed = np.array(fixed, np.int64).reshape(-1)
+        self.moving = np.array(moving, np.int64).reshape(-1)
+        self._rows = []
+
+    def frame(self, arena_bytes: int, buffers: int) -> Frame:
+        """Memory for one run at a time.
+
+        Parameters
+        ----------
+        arena_bytes : int
+            Size of the arena.
+        buffers : int
+            How many buffers there are, `ARENA` and `WORDS` included.
+        """
+        assert self._template is not None
+        return Frame(self._template.copy(), self._fixed, self.moving, arena_bytes, buffers)
+
+
+class Frame:
+    """Memory of a program for one run at a time: its words, its arena, addresses of buffers.
+
+    Attributes
+    ----------
+    bases : ndarray of int64
+        Address of each buffer. Whoever runs the frame keeps them up to date, from
+        `operand.FIRST_FREE` on.
+    """
+
+    def __init__(
+        self,
+        words: np.ndarray[Any, Any],
+        fixed: np.ndarray[Any, Any],
+        moving: np.ndarray[Any, Any],
+        arena_bytes: int,
+        buffers: int,
+    ) -> None:
+        self.words = words
+        self._moving = moving
+        self._memory = np.empty(arena_bytes + PAGE, np.uint8)
+        address = self._memory.ctypes.data
+        self._arena_offset = -address % PAGE
+        self.bases = np.zeros(buffers, np.int64)
+        self.bases[ARENA] = address + self._arena_offset
+        self.bases[WORDS] = words.ctypes.data
+        self._execute = native_execute()
+        self._execute(words, fixed, self.bases, 0, 0, 0)
+
+    def run(self, first: int, stop: int, repetitions: int = 1) -> int:
+        """Run rows; return how many repetitions came to their end (see `executor`)."""
+        return self._execute(self.words, self._moving, self.bases, first, stop, repetitions)
+
+    @property
+    def failed_row(self) -> int:
+        """The row that set the status in the last run, if one did."""
+        return int(self.words[ROW_WORD])
+
+    @property
+    def status(self) -> int:
+        """What the failed row left; 0 if all went well."""
+        return int(self.words[STATUS_WORD])
+
+    @property
+    def step(self) -> int:
+        """Number of the next repetition."""
+        return int(self.words[STEP_WORD])
+
+    @step.setter
+    def step(self, number: int) -> None:
+        self.words[STEP_WORD] = number
+
+    def array(self, operand: Operand) -> np.ndarray[Any, Any]:
+        """An operand in the arena as a NumPy array over the frame's memory."""
+        if operand.buffer != ARENA:
+            raise ValueError(f"array: {operand} is not in the arena")
+        return np.ndarray(
+            operand.shape,
+            operand.dtype,
+            self._memory,
+            self._arena_offset + operand.offset,
+            operand.strides,
+        )

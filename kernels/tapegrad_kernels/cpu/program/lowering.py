@@ -1,0 +1,70 @@
+"""The table of lowerings: for each kernel, the rows that do the same."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from tapegrad_kernels.cpu.program.builder import Builder
+
+Lowering = Callable[..., None]
+
+# Which family holds the lowering of a kernel: only the families of a program are imported.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "copying": ("assign", "astype", "broadcast_to", "copy"),
+}
+"""Kernels by the module of this package that holds their lowerings."""
+
+_module_of = {name: family for family, names in FAMILIES.items() for name in names}
+_lowerings: dict[str, Lowering] = {}
+
+
+class NotNative(Exception):
+    """Raised by a lowering whose arguments it has no rows for; the kernel itself is called then."""
+
+
+def lowers(*names: str) -> Callable[[Lowering], Lowering]:
+    """Enter a function as the lowering of kernels, which `FAMILIES` must list.
+
+    The function is called as ``lowering(builder, out, *args, **params)``. `args` and `params`
+    are those of the kernel, with an `Operand` in place of each array; Python numbers, None and
+    parameters are as they were. `out` is an Operand of the result's shape and dtype, contiguous
+    and apart from all arguments; a tuple of them where the kernel returns several arrays, and
+    None where it writes into its arguments. The lowering adds rows to the builder, or raises
+    `NotNative`.
+    """
+
+    def enter(function: Lowering) -> Lowering:
+        for name in names:
+            if name in _lowerings:
+                raise ValueError(f"lowers: {name} has a lowering already")
+            _lowerings[name] = function
+        return function
+
+    return enter
+
+
+def lowering_of(name: str) -> Lowering | None:
+    """The lowering of a kernel, or None if it has none."""
+    found = _lowerings.get(name)
+    if found is None and name in _module_of:
+        importlib.import_module(f"tapegrad_kernels.cpu.program.{_module_of[name]}")
+        found = _lowerings[name]
+    return found
+
+
+def lower(
+    builder: Builder, name: str, out: Any, args: tuple[Any, ...], params: dict[str, Any]
+) -> None:
+    """Add the rows of a kernel to a builder.
+
+    Raises
+    ------
+    NotNative
+        If there are none for these arguments.
+    """
+    lowering = lowering_of(name)
+    if lowering is None:
+        raise NotNative(name)
+    lowering(builder, out, *args, **params)

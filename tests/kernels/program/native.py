@@ -1,0 +1,122 @@
+"""Runs one kernel as rows of a program, for comparison with its ordinary call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapegrad_kernels import cpu
+from tapegrad_kernels.cpu.program import Builder, Layout, Operand
+from tapegrad_kernels.cpu.program.lowering import lower
+from tapegrad_kernels.cpu.program.operand import FIRST_FREE
+
+__all__ = ["Native", "assert_same_bits", "run_natively"]
+
+
+class Native:
+    """One kernel as a program over copies of its arguments.
+
+    Attributes
+    ----------
+    arguments : list
+        The copies; what the kernel writes into its arguments is found here.
+    results : list of ndarray
+        Filled by `run`.
+    """
+
+    def __init__(self, name: str, args: tuple[Any, ...], params: dict[str, Any], outs: Any) -> None:
+        self.arrays: list[np.ndarray[Any, Any]] = []
+        self.arguments = [self._copy(a) for a in args]
+        operands = [self._operand(a) for a in self.arguments]
+        keywords = {
+            key: self._operand(self._copy(value)) if isinstance(value, np.ndarray) else value
+            for key, value in params.items()
+        }
+        kind = type(outs)
+        flat = list(outs) if kind is tuple else [] if outs is None else [outs]
+        # Filled with what no kernel gives, so that an element that is not written shows.
+        self.results = [np.full(o.shape, _odd(o.dtype), o.dtype) for o in map(np.asarray, flat)]
+        results = [self._operand(r) for r in self.results]
+        builder = Builder()
+        lower(
+            builder,
+            name,
+            tuple(results) if kind is tuple else results[0] if results else None,
+            tuple(operands),
+            keywords,
+        )
+        self.layout = Layout()
+        self.rows = self.layout.add(builder, 128)
+        self.layout.finish()
+        count = FIRST_FREE + len(self.arrays)
+        self.frame = self.layout.frame(128 + builder.scratch_bytes, count)
+        self.frame._memory[:] = 0xFF  # NaN in every floating type
+        for number, array in enumerate(self.arrays, FIRST_FREE):
+            self.frame.bases[number] = array.ctypes.data
+
+    def run(self) -> int:
+        """Run once; return the status."""
+        self.frame.run(*self.rows)
+        return self.frame.status
+
+    def _copy(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        # The same strides, over memory of its own.
+        low, high = np.lib.array_utils.byte_bounds(value) if value.size else (0, 0)
+        memory = np.zeros(high - low + value.itemsize, np.uint8)
+        start = value.__array_interface__["data"][0] - low if value.size else 0
+        copy = np.ndarray(value.shape, value.dtype, memory, start, value.strides)
+        copy[...] = value
+        return copy
+
+    def _operand(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        self.arrays.append(value)
+        number = FIRST_FREE + len(self.arrays) - 1
+        return Operand(number, 0, value.shape, value.dtype, value.strides)
+
+
+def _odd(dtype: np.dtype[Any]) -> Any:
+    return np.nan if dtype.kind in "fc" else 77 if dtype.kind in "iu" else True
+
+
+def run_natively(name: str, *args: Any, **params: Any) -> tuple[Any, Native]:
+    """Call a kernel in the ordinary way and as a program; return the result of the former.
+
+    Mutated arguments of the ordinary call are written in `args` themselves, those of the
+    program in ``native.arguments``.
+    """
+    from tapegrad._core.registry import primitives
+
+    native = None
+    trial = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+    kernel = getattr(cpu, name, None) or primitives[name]._implementation("cpu")
+    outs = kernel(*trial, **params)
+    native = Native(name, args, params, outs)
+    assert native.run() == 0, f"{name} set the status {native.frame.status}"
+    kernel(*args, **params)
+    return outs, native
+
+
+def assert_same_bits(name: str, *args: Any, **params: Any) -> Native:
+    """Check that a kernel's rows give the bits of its call, results and written arguments alike."""
+    outs, native = run_natively(name, *args, **params)
+    expected = list(outs) if type(outs) is tuple else [] if outs is None else [outs]
+    for number, (wanted, got) in enumerate(zip(expected, native.results, strict=True)):
+        _same(np.asarray(wanted), got, f"{name}: result {number}")
+    for number, (wanted, got) in enumerate(zip(args, native.arguments, strict=True)):
+        if isinstance(wanted, np.ndarray):
+            _same(wanted, got, f"{name}: argument {number} afterwards")
+    return native
+
+
+def _same(wanted: np.ndarray[Any, Any], got: np.ndarray[Any, Any], what: str) -> None:
+    assert wanted.shape == got.shape and wanted.dtype == got.dtype, what
+    np.testing.assert_array_equal(got, wanted, what)
+    same_zeros = wanted.dtype.kind != "f" or np.array_equal(
+        np.signbit(got)[~np.isnan(got)], np.signbit(wanted)[~np.isnan(wanted)]
+    )
+    assert same_zeros, f"{what}: signs of zeros differ"
