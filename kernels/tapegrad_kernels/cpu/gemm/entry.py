@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from tapegrad_kernels._compile import kernel, native_entry
+from tapegrad_kernels._compile import block, kernel, native_entry
 from tapegrad_kernels._compile.launch import parallel_launcher
 from tapegrad_kernels._compile.pointers import (
     address_of,
@@ -62,6 +62,8 @@ REFUSED = 1
     SETUP_LENGTH,
 ) = range(7)
 
+LAUNCH_WORDS = 3
+"""Words behind the record of a product that `run_product` writes."""
 PAGE = 4096
 _HEADER_BYTES = 512
 """Head of a workspace, where the records stand."""
@@ -92,11 +94,12 @@ def choose_grid(m, n, tile_rows, tile_columns, threads):  # type: ignore[no-unty
 
 @kernel(inline=True)
 def run_product(setup, record, threads):  # type: ignore[no-untyped-def]
-    """Choose the cut of the product in `record` and run it."""
+    """Choose the cut of the product in `record` and run it.
+
+    Behind the record three words are written too.
+    """
     s, r = int64_at(setup), int64_at(record)
     t = int64_at(s[SETUP_TABLE])
-    r[blocking.TABLE] = s[SETUP_TABLE]
-    r[blocking.WORKSPACE_BYTES] = s[SETUP_WORKSPACE_BYTES]
     m, n, depth, batches = (
         r[blocking.M],
         r[blocking.N],
@@ -202,6 +205,8 @@ def _multiply(a, b, c, bias, transpose_a, transpose_b, flags, setup, workspace):
     r[blocking.A_OFFSETS] = 0
     r[blocking.B_OFFSETS] = 0
     r[blocking.C_STEP] = 0
+    r[blocking.TABLE] = s[SETUP_TABLE]
+    r[blocking.WORKSPACE_BYTES] = s[SETUP_WORKSPACE_BYTES]
     run_product(setup, workspace, min(s[SETUP_THREADS], num_threads()))
     return DONE
 
@@ -230,7 +235,17 @@ def _multiply_batches(  # type: ignore[no-untyped-def]
     r[blocking.A_OFFSETS] = address_of(a_offsets)
     r[blocking.B_OFFSETS] = address_of(b_offsets)
     r[blocking.C_STEP] = sizes[3] * sizes[2] * int64_at(s[SETUP_TABLE])[ITEM_BYTES]
+    r[blocking.TABLE] = s[SETUP_TABLE]
+    r[blocking.WORKSPACE_BYTES] = s[SETUP_WORKSPACE_BYTES]
     run_product(setup, workspace, min(s[SETUP_THREADS], num_threads()))
+
+
+@block("product")
+def product_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """A product whose record is written already; behind it room for a launch, and the setup."""
+    setup = int64_at(record)[blocking.RECORD_LENGTH + LAUNCH_WORDS]
+    s = int64_at(setup)
+    run_product(setup, record, min(s[SETUP_THREADS], num_threads()))
 
 
 _owners: list[object] = []  # what native code lives in, and reads

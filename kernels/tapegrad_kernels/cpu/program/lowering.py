@@ -13,6 +13,16 @@ Lowering = Callable[..., None]
 # Which family holds the lowering of a kernel: only the families of a program are imported.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "copying": ("assign", "astype", "broadcast_to", "copy"),
+    "products": ("dense", "gemm", "matmul"),
+    "convolutions": ("conv2d", "conv2d_input_grad", "conv2d_kernel_grad", "conv2d_with_bias"),
+    "recurrence": (
+        "gru_backward",
+        "gru_forward",
+        "lstm_backward",
+        "lstm_forward",
+        "simple_rnn_backward",
+        "simple_rnn_forward",
+    ),
 }
 """Kernels by the module of this package that holds their lowerings."""
 

@@ -85,10 +85,10 @@ class Operand:
     @property
     def is_contiguous(self) -> bool:
         """Whether the elements lie in C order without gaps."""
+        if self.size == 0:
+            return True
         step = self.itemsize
         for length, stride in zip(reversed(self.shape), reversed(self.strides)):
-            if length == 0:
-                return True
             if length != 1 and stride != step:
                 return False
             step *= length
