@@ -24,13 +24,14 @@ from tapegrad_kernels.cpu.sliding.images import as_images, expect_shape, real_dt
 from tapegrad_kernels.cpu.sliding.plan import Plan, forward_plan, transposed_plan
 from tapegrad_kernels.cpu.sliding.strips import BIAS, RELU, WEIGHT
 from tapegrad_kernels.cpu.sliding.taps import run_taps
+from tapegrad_kernels.cpu.sliding.terms import add_terms
 
 Array = NDArray[Any]
 
 _SECOND_PASS = frozenset({"tanh", "sigmoid"})
 
 
-class _Geometry:
+class Geometry:
     """Sizes of one convolution, checked, and the plans of its windows."""
 
     def __init__(
@@ -92,14 +93,14 @@ class _Geometry:
         return x if self.multiplier == 1 else np.repeat(x, self.multiplier, axis=3)
 
 
-_cached_geometry = functools.lru_cache(maxsize=1024)(_Geometry)
+_cached_geometry = functools.lru_cache(maxsize=1024)(Geometry)
 
 
-def _geometry(*arguments: Any) -> _Geometry:
+def geometry_of(*arguments: Any) -> Geometry:
     try:
         return _cached_geometry(*arguments)
     except TypeError:  # a list has no hash
-        return _Geometry(*arguments)
+        return Geometry(*arguments)
 
 
 def depthwise_conv2d(
@@ -156,7 +157,7 @@ def depthwise_conv2d(
             "apply others to the result"
         )
     dtype = real_dtype(name, x, w) if bias is None else real_dtype(name, x, w, bias)
-    geometry = _geometry(name, np.shape(x), np.shape(w), strides, padding, dilation)
+    geometry = geometry_of(name, np.shape(x), np.shape(w), strides, padding, dilation)
     flags = RELU if activation == "relu" else 0
     row = None
     if bias is not None:
@@ -217,7 +218,7 @@ def depthwise_conv2d_input_grad(
     """
     name = "depthwise_conv2d_input_grad"
     dtype = real_dtype(name, dy, w)
-    geometry = _geometry(name, tuple(x_shape), np.shape(w), strides, padding, dilation)
+    geometry = geometry_of(name, tuple(x_shape), np.shape(w), strides, padding, dilation)
     expect_shape(name, "dy", dy, geometry.y_shape, "x_shape and the kernel")
     gradient = as_images(name, "dy", dy, dtype)
     images, height, width, channels = geometry.x_shape
@@ -226,7 +227,12 @@ def depthwise_conv2d_input_grad(
     run_windows(WEIGHT, gradient, dx, *geometry.transposed(), geometry.window, weights=weights)
     if geometry.multiplier == 1:
         return dx
-    return dx.reshape(*geometry.x_shape, geometry.multiplier).sum(axis=-1)
+    total = np.empty(geometry.x_shape, dtype)
+    if geometry.multiplier:
+        add_terms(dx, total, geometry.multiplier, geometry.multiplier, 1)
+    else:
+        total.fill(0)
+    return total
 
 
 def depthwise_conv2d_kernel_grad(
@@ -270,7 +276,7 @@ def depthwise_conv2d_kernel_grad(
     """
     name = "depthwise_conv2d_kernel_grad"
     dtype = real_dtype(name, x, dy)
-    geometry = _geometry(name, np.shape(x), tuple(w_shape), strides, padding, dilation)
+    geometry = geometry_of(name, np.shape(x), tuple(w_shape), strides, padding, dilation)
     expect_shape(name, "dy", dy, geometry.y_shape, "the input and w_shape")
     images = geometry.repeated(as_images(name, "the input", x, dtype))
     gradient = as_images(name, "dy", dy, dtype)
@@ -283,6 +289,7 @@ def _warm(real: str) -> None:
     y = depthwise_conv2d(x, w)
     depthwise_conv2d_input_grad(y, w, x_shape=x.shape)
     depthwise_conv2d_kernel_grad(x, y, w_shape=w.shape)
+    add_terms(x, y, 1, 1, 1)
 
 
 for _real in ("float32", "float64"):

@@ -26,7 +26,7 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 
-class _Geometry:
+class Geometry:
     """Sizes of one pooling, checked, and the plans of its windows."""
 
     def __init__(
@@ -77,14 +77,14 @@ class _Geometry:
         return counts[0, 0, 0] if counts.size and (counts == counts[0, 0, 0]).all() else counts
 
 
-_cached_geometry = functools.lru_cache(maxsize=1024)(_Geometry)
+_cached_geometry = functools.lru_cache(maxsize=1024)(Geometry)
 
 
-def _geometry(*arguments: Any) -> _Geometry:
+def geometry_of(*arguments: Any) -> Geometry:
     try:
         return _cached_geometry(*arguments)
     except TypeError:  # a list has no hash
-        return _Geometry(*arguments)
+        return Geometry(*arguments)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -134,7 +134,7 @@ def max_pool2d(
     """
     name = "max_pool2d"
     dtype = real_dtype(name, x)
-    geometry = _geometry(name, np.shape(x), pool_size, strides, padding)
+    geometry = geometry_of(name, np.shape(x), pool_size, strides, padding)
     images = as_images(name, "the input", x, dtype)
     y = np.empty(geometry.y_shape, dtype)
     positions = np.empty(geometry.y_shape, geometry.position_dtype)
@@ -142,7 +142,7 @@ def max_pool2d(
     return y, positions
 
 
-def _positions(geometry: _Geometry, operation: str, positions: ArrayLike) -> Array:
+def _positions(geometry: Geometry, operation: str, positions: ArrayLike) -> Array:
     expect_shape(operation, "positions", positions, geometry.y_shape, "the images and the windows")
     numbers = np.asarray(positions)
     if numbers.dtype.kind not in "iu":
@@ -192,7 +192,7 @@ def max_pool2d_grad(
     """
     name = "max_pool2d_grad"
     dtype = real_dtype(name, dy)
-    geometry = _geometry(name, tuple(x_shape), pool_size, strides, padding)
+    geometry = geometry_of(name, tuple(x_shape), pool_size, strides, padding)
     expect_shape(name, "dy", dy, geometry.y_shape, "x_shape and the windows")
     numbers = _positions(geometry, name, positions)
     gradient = np.require(as_images(name, "dy", dy, dtype), requirements="C")
@@ -239,7 +239,7 @@ def max_pool2d_gather(
     """
     name = "max_pool2d_gather"
     dtype = real_dtype(name, x)
-    geometry = _geometry(name, np.shape(x), pool_size, strides, padding)
+    geometry = geometry_of(name, np.shape(x), pool_size, strides, padding)
     numbers = _positions(geometry, name, positions)
     images = as_images(name, "the input", x, dtype)
     y = np.empty(geometry.y_shape, dtype)
@@ -276,7 +276,7 @@ def avg_pool2d(
     """
     name = "avg_pool2d"
     dtype = real_dtype(name, x)
-    geometry = _geometry(name, np.shape(x), pool_size, strides, padding)
+    geometry = geometry_of(name, np.shape(x), pool_size, strides, padding)
     images = as_images(name, "the input", x, dtype)
     y = np.empty(geometry.y_shape, dtype)
     run_windows(SUM, images, y, *geometry.forward(), geometry.window, flags=MEAN)
@@ -313,7 +313,7 @@ def avg_pool2d_grad(
     """
     name = "avg_pool2d_grad"
     dtype = real_dtype(name, dy)
-    geometry = _geometry(name, tuple(x_shape), pool_size, strides, padding)
+    geometry = geometry_of(name, tuple(x_shape), pool_size, strides, padding)
     expect_shape(name, "dy", dy, geometry.y_shape, "x_shape and the windows")
     shares = as_images(name, "dy", dy, dtype) / geometry.counts(dtype)
     dx = np.empty(geometry.x_shape, dtype)

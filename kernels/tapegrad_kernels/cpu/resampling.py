@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 from tapegrad_kernels._compile import Block, block, on_warmup
 from tapegrad_kernels._compile.pointers import POINTER_TO, int64_at
 from tapegrad_kernels.cpu._window import pair
-from tapegrad_kernels.cpu.sliding.driver import UNIT, address, run_units, run_windows
+from tapegrad_kernels.cpu.sliding.driver import (
+    UNIT,
+    Described,
+    address,
+    run_units,
+    run_windows,
+)
 from tapegrad_kernels.cpu.sliding.images import as_images, real_dtype
-from tapegrad_kernels.cpu.sliding.plan import forward_plan
+from tapegrad_kernels.cpu.sliding.plan import Plan, forward_plan
 from tapegrad_kernels.cpu.sliding.strips import SUM
 
 Array = NDArray[Any]
@@ -85,8 +92,8 @@ def _make_repeat_block(real: str) -> Block:
 
 
 _REALS = ("float32", "float64")
-_BLOCKS = {real: _make_block(real) for real in _REALS}
-_REPEAT_BLOCKS = {real: _make_repeat_block(real) for real in _REALS}
+INTERPOLATE_BLOCKS = {real: _make_block(real) for real in _REALS}
+REPEAT_BLOCKS = {real: _make_repeat_block(real) for real in _REALS}
 
 
 @functools.lru_cache(maxsize=256)
@@ -112,27 +119,63 @@ def _bilinear(length: int, factor: int, real: str, transposed: bool) -> tuple[Ar
     return starts.astype(np.int64), sources, np.array([entry[2] for entry in entries], real)
 
 
+def interpolation_words(
+    x: Described,
+    y: Described,
+    axis: int,
+    factor: int,
+    transposed: bool,
+    place: Callable[[Any], Any] = address,
+    keep: Callable[[Array], Any] = address,
+) -> tuple[tuple[Any, ...], int, int]:
+    """What `_interpolate` does, in numbers.
+
+    Parameters
+    ----------
+    x, y : array
+        Source and result, C-contiguous and not empty.
+    axis, factor, transposed
+        Where, how far, and whether by the transpose.
+    place, keep : callable
+        Make words of the record from these two, and from arrays that must live as long as it.
+
+    Returns
+    -------
+    words : tuple
+        The record of the block in `INTERPOLATE_BLOCKS`.
+    count, chunk : int
+        Rows of the result, and how many a thread takes at a time.
+    """
+    length = y.shape[axis] if transposed else x.shape[axis]
+    matrix = _bilinear(length, factor, x.dtype.name, transposed)
+    width = math.prod(x.shape[axis + 1 :])
+    sizes = (y.shape[axis], width, x.shape[axis], x.itemsize)
+    words = (place(x), place(y), *sizes, *map(keep, matrix))
+    return words, math.prod(y.shape[: axis + 1]), max(1, UNIT // width)
+
+
 def _interpolate(x: Array, axis: int, factor: int, transposed: bool) -> Array:
     """Apply the matrix, or its transpose, along an axis of a C-contiguous array."""
     if factor == 1:
         return x
     outputs = x.shape[axis] // factor if transposed else x.shape[axis] * factor
     y = np.empty((*x.shape[:axis], outputs, *x.shape[axis + 1 :]), x.dtype)
-    if not y.size:
-        return y
-    real = x.dtype.name
-    length = outputs if transposed else x.shape[axis]
-    matrix = _bilinear(length, factor, real, transposed)
-    width = math.prod(x.shape[axis + 1 :])
-    record = array(
-        "q",
-        (address(x), address(y), outputs, width, x.shape[axis], x.itemsize, *map(address, matrix)),
-    )
-    run_units(_BLOCKS[real], record, y.size // width, max(1, UNIT // width))
+    if y.size:
+        words, count, chunk = interpolation_words(x, y, axis, factor, transposed)
+        run_units(INTERPOLATE_BLOCKS[x.dtype.name], array("q", words), count, chunk)
     return y
 
 
-def _checked(operation: str, size: Any, interpolation: str) -> tuple[int, int]:
+def repetition_words(
+    x: Described, y: Described, rows: int, columns: int, place: Callable[[Any], Any] = address
+) -> tuple[tuple[Any, ...], int, int]:
+    """What `upsample2d` does for the nearest element; see `interpolation_words`."""
+    count, height, width, channels = x.shape
+    words = (place(x), place(y), width, channels, rows, columns, y.itemsize)
+    return words, count * height, max(1, UNIT // (rows * width * columns * channels))
+
+
+def factors(operation: str, size: Any, interpolation: str) -> tuple[int, int]:
     if interpolation not in ("nearest", "bilinear"):
         raise ValueError(
             f"{operation}: interpolation is {interpolation!r}; expected 'nearest' or 'bilinear'"
@@ -171,7 +214,7 @@ def upsample2d(x: ArrayLike, *, size: Any = (2, 2), interpolation: str = "neares
     array([0., 1., 3., 4.])
     """
     name = "upsample2d"
-    rows, columns = _checked(name, size, interpolation)
+    rows, columns = factors(name, size, interpolation)
     images = as_images(name, "the input", x, real_dtype(name, x))
     images = np.require(images, None, "C")
     if interpolation == "bilinear":
@@ -182,10 +225,8 @@ def upsample2d(x: ArrayLike, *, size: Any = (2, 2), interpolation: str = "neares
     count, height, width, channels = images.shape
     y = np.empty((count, height * rows, width * columns, channels), images.dtype)
     if y.size:
-        item = y.itemsize
-        record = array("q", (address(images), address(y), width, channels, rows, columns, item))
-        chunk = max(1, UNIT * height * count // y.size)
-        run_units(_REPEAT_BLOCKS[y.dtype.name], record, count * height, chunk)
+        words, units, chunk = repetition_words(images, y, rows, columns)
+        run_units(REPEAT_BLOCKS[y.dtype.name], array("q", words), units, chunk)
     return y
 
 
@@ -214,7 +255,7 @@ def upsample2d_grad(dy: ArrayLike, *, size: Any = (2, 2), interpolation: str = "
     array([0., 8.])
     """
     name = "upsample2d_grad"
-    rows, columns = _checked(name, size, interpolation)
+    rows, columns = factors(name, size, interpolation)
     gradient = as_images(name, "dy", dy, real_dtype(name, dy))
     height, width = gradient.shape[1:3]
     if height % rows or width % columns:
@@ -228,12 +269,17 @@ def upsample2d_grad(dy: ArrayLike, *, size: Any = (2, 2), interpolation: str = "
         return reduced.copy() if reduced is dy else reduced
     outputs = height // rows, width // columns
     dx = np.empty((gradient.shape[0], *outputs, gradient.shape[3]), gradient.dtype)
-    plans = (
-        forward_plan(height, outputs[0], rows, rows, 1, 0),
-        forward_plan(width, outputs[1], columns, columns, 1, 0),
-    )
-    run_windows(SUM, gradient, dx, *plans, (rows, columns))
+    run_windows(SUM, gradient, dx, *squares(dx.shape, rows, columns), (rows, columns))
     return dx
+
+
+def squares(shape: Shape, rows: int, columns: int) -> tuple[Plan, Plan]:
+    """Plans of the windows that each element of images of a shape was repeated to."""
+    _, height, width, _ = shape
+    return (
+        forward_plan(height * rows, height, rows, rows, 1, 0),
+        forward_plan(width * columns, width, columns, columns, 1, 0),
+    )
 
 
 def _warm(real: str) -> None:

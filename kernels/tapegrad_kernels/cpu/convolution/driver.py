@@ -1,4 +1,8 @@
-"""The native side of a call: completes its record, and runs its parts on one thread or on all."""
+"""The native side of a call: completes its record, and runs its parts on one thread or on all.
+
+Each of the two kinds of calls is a block over a complete record, which a program may hold
+among its rows, and an entry that writes such a record from arrays.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from tapegrad_kernels._compile import kernel, native_entry
+from tapegrad_kernels._compile import block, kernel, native_entry
 from tapegrad_kernels._compile.pointers import address_of, call_block, int64_at, num_threads, pack
 from tapegrad_kernels.cpu.convolution import record as f
 from tapegrad_kernels.cpu.convolution.kernel_grad import add_partials, window_tiles
@@ -38,7 +42,6 @@ def _complete(template, source, weights, target, bias, flags, workspace):  # typ
     place = workspace + f.HEADER_BYTES
     r[f.PACKED] = place if r[f.PACKER] != 0 else 0
     r[f.WORKSPACE] = place + r[f.PACKED_BYTES]
-    return r
 
 
 @kernel(inline=True)
@@ -49,31 +52,33 @@ def _launch(launcher, address, record, parts):  # type: ignore[no-untyped-def]
         call_block(launcher, pack((address, record, parts)), 0, 1)
 
 
-def _convolve(template, source, weights, target, bias, flags, workspace):  # type: ignore[no-untyped-def]
+@kernel(inline=True)
+def _convolve(record):  # type: ignore[no-untyped-def]
     """Pack the weights, then compute images whose parts may be cut anywhere."""
-    r = _complete(template, source, weights, target, bias, flags, workspace)
+    r = int64_at(record)
     threads = num_threads()
     if r[f.PACKER] != 0:
         if r[f.PACKED_BYTES] < SERIAL_PACKING or threads == 1:
-            call_block(r[f.PACKER], workspace, 0, r[f.TASKS])
+            call_block(r[f.PACKER], record, 0, r[f.TASKS])
         else:
-            _launch(r[f.LAUNCHER], r[f.PACKER], workspace, r[f.TASKS])
+            _launch(r[f.LAUNCHER], r[f.PACKER], record, r[f.TASKS])
     serial = r[f.WORK] < SERIAL_PRODUCTS or threads == 1
     parts = 1 if serial else min(r[f.UNITS], PARTS_OF_THREAD * threads)
     r[f.PARTS] = parts
-    _launch(r[f.LAUNCHER], r[f.RUNNER], workspace, parts)
+    _launch(r[f.LAUNCHER], r[f.RUNNER], record, parts)
 
 
-def _sum_kernel_grad(template, source, weights, target, bias, flags, workspace):  # type: ignore[no-untyped-def]
+@kernel(inline=True)
+def _sum_kernel_grad(record):  # type: ignore[no-untyped-def]
     """Choose a grid of row and column parts that shares the work evenly, and run it."""
-    r = _complete(template, source, weights, target, bias, flags, workspace)
+    r = int64_at(record)
     threads = num_threads()
     cuts = r[f.REDUCTION_PARTS]
     row_parts, column_parts = 1, 1
     if r[f.WORK] < SERIAL_PRODUCTS:
         threads = 1
     if cuts == 1 and threads > 1:
-        runs, _, run_tiles = window_tiles(workspace)
+        runs, _, run_tiles = window_tiles(record)
         tiles = runs * run_tiles
         panels = r[f.GROUPS] * panels_of(r[f.COLUMNS], int64_at(r[f.TABLE])[TILE_COLUMNS])
         least = np.inf
@@ -89,11 +94,33 @@ def _sum_kernel_grad(template, source, weights, target, bias, flags, workspace):
     parts = row_parts * column_parts * cuts
     r[f.PARTIALS] = r[f.WORKSPACE] + r[f.WORKSPACE_BYTES] * parts
     if threads == 1:
-        call_block(r[f.RUNNER], workspace, 0, parts)
+        call_block(r[f.RUNNER], record, 0, parts)
     else:
-        _launch(r[f.LAUNCHER], r[f.RUNNER], workspace, parts)
+        _launch(r[f.LAUNCHER], r[f.RUNNER], record, parts)
     if cuts > 1:
-        add_partials(workspace)
+        add_partials(record)
+
+
+@block("convolve")
+def convolve_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """A whole convolution or input gradient, whose record is complete."""
+    _convolve(record)
+
+
+@block("sum_kernel_grad")
+def kernel_grad_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """A whole gradient of the weights, whose record is complete."""
+    _sum_kernel_grad(record)
+
+
+def _call_convolve(template, source, weights, target, bias, flags, workspace):  # type: ignore[no-untyped-def]
+    _complete(template, source, weights, target, bias, flags, workspace)
+    _convolve(workspace)
+
+
+def _call_kernel_grad(template, source, weights, target, bias, flags, workspace):  # type: ignore[no-untyped-def]
+    _complete(template, source, weights, target, bias, flags, workspace)
+    _sum_kernel_grad(workspace)
 
 
 Call = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], None]
@@ -122,7 +149,7 @@ def entries_for(dtype: str) -> Entries:
         types.int64,
     )
     return Entries(
-        native_entry(_convolve, f"convolve.{dtype}", *arguments),
-        native_entry(_sum_kernel_grad, f"sum_kernel_grad.{dtype}", *arguments),
+        native_entry(_call_convolve, f"convolve.{dtype}", *arguments),
+        native_entry(_call_kernel_grad, f"sum_kernel_grad.{dtype}", *arguments),
         np.zeros(0, dtype),
     )

@@ -22,7 +22,9 @@ from tapegrad_kernels.cpu.convolution.driver import (
     PARTS_OF_THREAD,
     SERIAL_PRODUCTS,
     Call,
+    convolve_block,
     entries_for,
+    kernel_grad_block,
 )
 from tapegrad_kernels.cpu.convolution.geometry import Shape, Window, make_window
 from tapegrad_kernels.cpu.convolution.kernel_grad import kernel_grad_parts
@@ -70,6 +72,8 @@ class Plan(NamedTuple):
     """The record of a call, without what belongs to the call."""
     call: Call
     """The native entry that completes and runs it."""
+    block: Block
+    """Runs it when it is complete."""
     no_bias: np.ndarray
     workspace_bytes: int
     """Memory for the record, packed weights, all parts and partial sums."""
@@ -98,10 +102,12 @@ def _finish(
     record[f.LAUNCHER] = parallel_launcher.address
     record[f.WORKSPACE_BYTES] = part_bytes = _align(part_bytes)
     record.flags.writeable = False
+    sums = runner is kernel_grad_parts
     return Plan(
         window,
         record,
-        entries.sum_kernel_grad if runner is kernel_grad_parts else entries.convolve,
+        entries.sum_kernel_grad if sums else entries.convolve,
+        kernel_grad_block if sums else convolve_block,
         entries.no_bias,
         f.HEADER_BYTES + packed_bytes + parts * part_bytes + partial_bytes,
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import types
 
 from tapegrad_kernels._compile import Block, block, on_warmup
@@ -21,6 +20,10 @@ from tapegrad_kernels.cpu.program.operand import Operand
 
 CHUNK_BYTES = 1 << 17
 """Bytes up to which one thread copies."""
+LEAST_RUN = 64
+"""Bytes in a row from which they are copied together, whatever they mean."""
+LARGEST_PATTERN = 1 << 14
+"""Elements that a fill keeps a copy of, to copy from."""
 
 
 @functools.cache
@@ -44,6 +47,22 @@ def copy_bytes_block(record, start, stop):  # type: ignore[no-untyped-def]
     """Copy bytes ``[start, stop)`` of what is contiguous on both sides."""
     packed = int64_at(record)
     copy_bytes(packed[0] + start, packed[1] + start, stop - start)
+
+
+@block("copy_runs")
+def copy_runs_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """Copy runs of bytes: the record is that of the blocks of `_copy_block`."""
+    packed = int64_at(record)
+    axes, length = packed[2], packed[3] * packed[4]
+    for row in range(start, stop):
+        left, there, here = row, packed[0], packed[1]
+        for axis in range(axes):
+            at = 6 + 3 * axis
+            index = left % packed[at]
+            left //= packed[at]
+            there += index * packed[at + 1]
+            here += index * packed[at + 2]
+        copy_bytes(there, here, length)
 
 
 @functools.cache
@@ -109,10 +128,10 @@ def lower_copy(builder: Builder, source: Operand, target: Operand) -> None:
     """Rows that copy `source`, broadcast and converted, into `target`."""
     if target.size == 0:
         return
-    if source.dtype == target.dtype and source.shape == target.shape:
-        if source.is_contiguous and target.is_contiguous:
-            builder.run(copy_bytes_block, target, source, count=target.nbytes, chunk=CHUNK_BYTES)
-            return
+    alike = source.dtype == target.dtype and source.shape == target.shape
+    if alike and source.is_contiguous and target.is_contiguous:
+        builder.run(copy_bytes_block, target, source, count=target.nbytes, chunk=CHUNK_BYTES)
+        return
     for operand in (source, target):
         if operand.dtype.kind not in "biuf" or not operand.dtype.isnative:
             raise NotNative(f"copy of {operand.dtype}")
@@ -122,13 +141,23 @@ def lower_copy(builder: Builder, source: Operand, target: Operand) -> None:
     (length, there, here), *outer = merged_axes(target.shape, target.strides, strides)
     words = [word for axis in outer for word in axis]
     rows = math.prod(axis[0] for axis in outer)
-    kinds = _plain(source.dtype, target.dtype)
+    runs = here == there == target.itemsize and length * target.itemsize >= LEAST_RUN
+    same = source.dtype == target.dtype
     builder.run(
-        _copy_block(*kinds),
+        copy_runs_block if same and runs else _copy_block(*_plain(source.dtype, target.dtype)),
         target, source, len(outer), length, here, there, *words,
         count=rows,
         chunk=max(1, CHUNK_BYTES // (length * target.itemsize)),
     )  # fmt: skip
+
+
+def fill(builder: Builder, target: Operand, value: Any) -> None:
+    """Rows that set all elements of `target` to a number."""
+    first = 0
+    while math.prod(target.shape[first:]) > LARGEST_PATTERN:
+        first += 1
+    pattern = np.full(target.shape[first:], value, target.dtype)
+    lower_copy(builder, builder.constant(pattern), target)
 
 
 def _plain(source: np.dtype[Any], target: np.dtype[Any]) -> tuple[np.dtype[Any], np.dtype[Any]]:
@@ -157,6 +186,7 @@ _USUAL = ("float32", "float64", "int64", "bool")
 @on_warmup("program copies")
 def _warm() -> None:
     copy_bytes_block.address  # noqa: B018
+    copy_runs_block.address  # noqa: B018
     for size in (1, 4, 8):
         kind = np.dtype(f"int{8 * size}")
         _copy_block(kind, kind).address  # noqa: B018

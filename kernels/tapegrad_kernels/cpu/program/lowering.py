@@ -6,15 +6,58 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from tapegrad_kernels.cpu import elementwise
 from tapegrad_kernels.cpu.program.builder import Builder
+
+UFUNCS = tuple(
+    name for name in elementwise.__all__ if isinstance(getattr(elementwise, name), np.ufunc)
+)
+"""Kernels that are universal functions of NumPy."""
 
 Lowering = Callable[..., None]
 
 # Which family holds the lowering of a kernel: only the families of a program are imported.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "copying": ("assign", "astype", "broadcast_to", "copy"),
+    "elementwise": (
+        *UFUNCS,
+        "clip",
+        "erf",
+        "erf_grad",
+        "exp",
+        "full_like",
+        "gelu",
+        "gelu_grad",
+        "log",
+        "relu",
+        "relu_grad",
+        "sigmoid",
+        "sigmoid_cross_entropy",
+        "sigmoid_cross_entropy_grad",
+        "sigmoid_grad",
+        "softplus",
+        "softplus_grad",
+        "tanh",
+        "tanh_grad",
+        "where",
+    ),
     "products": ("dense", "gemm", "matmul"),
     "convolutions": ("conv2d", "conv2d_input_grad", "conv2d_kernel_grad", "conv2d_with_bias"),
+    "windows": (
+        "avg_pool2d",
+        "avg_pool2d_grad",
+        "depthwise_conv2d",
+        "depthwise_conv2d_input_grad",
+        "depthwise_conv2d_kernel_grad",
+        "max_pool2d",
+        "max_pool2d_gather",
+        "max_pool2d_grad",
+        "upsample2d",
+        "upsample2d_grad",
+    ),
+    "joining": ("concatenate", "pad", "stack"),
     "recurrence": (
         "gru_backward",
         "gru_forward",

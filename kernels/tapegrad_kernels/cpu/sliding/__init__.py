@@ -9,6 +9,7 @@ module         subject
 ``driver``     moves windows over images and calls the strips, on all threads
 ``images``     arrays in the form that windows need
 ``taps``       the other direction: a sum over all windows for each of their taps
+``terms``      sums of few terms, as parts leave them
 =============  ==================================================================
 
 Every output is a combination of the source elements under its window (its taps),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from array import array
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from llvmlite import ir
@@ -212,6 +212,35 @@ def address(data: Array | None) -> int:
     return 0 if data is None else data.__array_interface__["data"][0]
 
 
+class Described(Protocol):
+    """What an array says of itself; also one that has no address yet."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        ...
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from element to element along each axis."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        ...
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        ...
+
+
 UNIT = 1 << 15
 """Taps times channels that are worth the time of a thread."""
 _JUMP = 256
@@ -220,11 +249,65 @@ _LARGE = 1 << 22
 """Bytes of a source that is far away by the time it is needed."""
 
 
-def bytes_to_touch(source: Array) -> int:
+def bytes_to_touch(source: Described) -> int:
     """Bytes of a row that are better brought into the cache before strips visit it, or 0."""
     if source.nbytes < _LARGE or source.strides[2] < _JUMP:
         return 0
     return (source.shape[2] - 1) * source.strides[2] + source.shape[3] * source.itemsize
+
+
+def window_words(
+    kind: int,
+    source: Described,
+    output: Described,
+    row_plan: Plan,
+    column_plan: Plan,
+    window: tuple[int, int],
+    *,
+    weights: Described | None = None,
+    positions: Described | None = None,
+    bias: Described | None = None,
+    flags: int = 0,
+    place: Callable[[Any], Any] = address,
+) -> tuple[tuple[Any, ...], int, int]:
+    """What `run_windows` does, in numbers; it has the other arguments.
+
+    Parameters
+    ----------
+    place : callable
+        Makes a word of the record from an array, or from None.
+
+    Returns
+    -------
+    words : tuple
+        The record of `windows_block`.
+    count, chunk : int
+        Units of work, and how many a thread takes at a time.
+    """
+    images, height, width, channels = output.shape
+    row_phases, column_phases = row_plan.phases, column_plan.phases
+    taps = -(-window[0] * window[1] // (row_phases * column_phases))
+    work = width * channels * taps
+    row_block = max(1, min(height, UNIT // work))
+    row_blocks = -(-height // row_block)
+    number_bytes = 1 if positions is None else positions.itemsize
+    narrow = number_bytes == 1
+    edge_table, widest = strips_of(kind, output.dtype, narrow)
+    inner_kind = DENSE.get(column_plan.dense, kind) if kind == WEIGHT else kind
+    words = (
+        strips_of(inner_kind, output.dtype, narrow)[0], edge_table, widest,
+        place(source), *source.strides[:3],
+        # Without weights, the number of a tap takes the place of their address.
+        place(weights), *((window[1], 1) if weights is None else weights.strides[:2]),
+        place(output), *output.strides[:3],
+        row_plan.address, row_phases, column_plan.address, column_phases,
+        height, row_block, row_blocks, channels,
+        flags, place(bias),
+        place(positions), kind == ROUTE,
+        (output.itemsize // number_bytes).bit_length() - 1,
+        bytes_to_touch(source),
+    )  # fmt: skip
+    return words, images * row_blocks, max(1, UNIT // (row_block * work))
 
 
 def run_windows(
@@ -266,30 +349,8 @@ def run_windows(
     """
     if not output.size:
         return
-    images, height, width, channels = output.shape
-    row_phases, column_phases = row_plan.phases, column_plan.phases
-    taps = -(-window[0] * window[1] // (row_phases * column_phases))
-    work = width * channels * taps
-    row_block = max(1, min(height, UNIT // work))
-    row_blocks = -(-height // row_block)
-    number_bytes = 1 if positions is None else positions.itemsize
-    narrow = number_bytes == 1
-    edge_table, widest = strips_of(kind, output.dtype, narrow)
-    inner_kind = DENSE.get(column_plan.dense, kind) if kind == WEIGHT else kind
-    record = array(
-        "q",
-        (
-            strips_of(inner_kind, output.dtype, narrow)[0], edge_table, widest,
-            address(source), *source.strides[:3],
-            # Without weights, the number of a tap takes the place of their address.
-            address(weights), *((window[1], 1) if weights is None else weights.strides[:2]),
-            address(output), *output.strides[:3],
-            row_plan.address, row_phases, column_plan.address, column_phases,
-            height, row_block, row_blocks, channels,
-            flags, address(bias),
-            address(positions), kind == ROUTE,
-            (output.itemsize // number_bytes).bit_length() - 1,
-            bytes_to_touch(source),
-        ),
+    words, count, chunk = window_words(
+        kind, source, output, row_plan, column_plan, window,
+        weights=weights, positions=positions, bias=bias, flags=flags,
     )  # fmt: skip
-    run_units(windows_block, record, images * row_blocks, max(1, UNIT // (row_block * work)))
+    run_units(windows_block, array("q", words), count, chunk)

@@ -25,6 +25,7 @@ from tapegrad_kernels._compile.pointers import call_address, int64_at
 from tapegrad_kernels.cpu.simd import INT64, ITEM_SIZE, POINTER, VOID, VectorWriter, int64
 from tapegrad_kernels.cpu.sliding.driver import (
     UNIT,
+    Described,
     address,
     bytes_to_touch,
     clip,
@@ -32,6 +33,7 @@ from tapegrad_kernels.cpu.sliding.driver import (
     touch,
 )
 from tapegrad_kernels.cpu.sliding.plan import Plan
+from tapegrad_kernels.cpu.sliding.terms import add_terms
 
 Array = NDArray[Any]
 
@@ -46,6 +48,8 @@ _MOST_PARTS = 16
 """Parts of the rows, each with sums of its own."""
 _PART = 8
 """Units of work that outweigh the sums of a part."""
+SUMS = 9
+"""Word of the record of `taps_block` for the address of the sums."""
 
 
 def _build_strip(
@@ -244,6 +248,41 @@ def taps_block(record, start, stop):  # type: ignore[no-untyped-def]
                 u += count
 
 
+def taps_words(
+    x: Described,
+    g: Described,
+    row_plan: Plan,
+    column_plan: Plan,
+    window: tuple[int, int],
+    place: Callable[[Any], Any] = address,
+) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """What `run_taps` does, in numbers.
+
+    Returns
+    -------
+    words : tuple
+        The record of `taps_block`, with 0 in `SUMS` for the address of the sums.
+    shape : tuple of int
+        Of the sums, zeros at first: one for each part, tap and channel.
+    """
+    images, height, width, channels = g.shape
+    all_rows = images * height
+    work = width * channels * window[0] * window[1]
+    part_rows = max(-(-all_rows // _MOST_PARTS), -(-_PART * UNIT // work))
+    parts = -(-all_rows // part_rows)
+    column = channels * g.itemsize
+    words = (
+        _table(g.dtype),
+        place(x), *x.strides[:3],
+        place(g), *g.strides[:3],
+        0, window[0] * window[1] * column, window[1] * column, column,
+        row_plan.address, column_plan.address,
+        height, all_rows, part_rows, channels,
+        bytes_to_touch(x), bytes_to_touch(g),
+    )  # fmt: skip
+    return words, (parts, *window, channels)
+
+
 def run_taps(
     x: Array, g: Array, row_plan: Plan, column_plan: Plan, window: tuple[int, int]
 ) -> Array:
@@ -264,25 +303,15 @@ def run_taps(
     -------
     ndarray, shape (*window, channels)
     """
-    images, height, width, channels = g.shape
     if not g.size:
-        return np.zeros((*window, channels), g.dtype)
-    all_rows = images * height
-    work = width * channels * window[0] * window[1]
-    part_rows = max(-(-all_rows // _MOST_PARTS), -(-_PART * UNIT // work))
-    parts = -(-all_rows // part_rows)
-    sums = np.zeros((parts, *window, channels), g.dtype)
-    record = array(
-        "q",
-        (
-            _table(g.dtype),
-            address(x), *x.strides[:3],
-            address(g), *g.strides[:3],
-            address(sums), *sums.strides[:3],
-            row_plan.address, column_plan.address,
-            height, all_rows, part_rows, channels,
-            bytes_to_touch(x), bytes_to_touch(g),
-        ),
-    )  # fmt: skip
-    run_units(taps_block, record, parts, 1)
-    return sums[0] if parts == 1 else sums.sum(axis=0)
+        return np.zeros((*window, g.shape[3]), g.dtype)
+    words, shape = taps_words(x, g, row_plan, column_plan, window)
+    sums = np.zeros(shape, g.dtype)
+    record = array("q", words)
+    record[SUMS] = address(sums)
+    run_units(taps_block, record, shape[0], 1)
+    if shape[0] == 1:
+        return sums[0]
+    total = np.empty(shape[1:], g.dtype)
+    add_terms(sums, total, shape[0], 1, total.size)
+    return total
