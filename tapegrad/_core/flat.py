@@ -10,6 +10,7 @@ import numpy as np
 
 from tapegrad._core import device as _device
 from tapegrad._core.primitive import primitive
+from tapegrad._core.state import thread
 from tapegrad._core.variable import _COUNT_WHEN_ALONE, Variable
 
 _ALIGNMENT = 16
@@ -55,10 +56,13 @@ class FlatVariables:
 
     def buffer(self, name: str, size: int | None = None) -> Variable:
         """A buffer of zeros beside the parameters, for gradients or an optimizer's slots."""
-        first = self.variables[0]
         length = self.parameters.size if size is None else size
-        with _device.device(first.device):
-            return Variable(np.zeros(length, first.dtype), name=name, trainable=False)
+        with _device.device(self.variables[0].device):
+            return Variable(np.zeros(length, self.variables[0].dtype), name=name, trainable=False)
+
+    def _zeros(self, length: int) -> Any:
+        first = self.variables[0]
+        return _device.to_device(np.zeros(length, first.dtype), first.device)
 
     def _adopt(self, data: Any) -> None:
         """Move every member's value into `data` and make it a view of its segment."""
@@ -75,12 +79,13 @@ class FlatVariables:
         Members that were assigned out of the buffer, or taken into another one,
         are moved back.
         """
+        if thread.recorder is not None:
+            thread.recorder.flat_written(self)
         for variable in self.variables:
             # What `Variable._is_shared` says, without a call: this runs at every step.
             if variable._flat is not self or getrefcount(variable._tensor) > _COUNT_WHEN_ALONE:
-                fresh = self.buffer("parameters")
-                self.parameters = fresh
-                self._adopt(fresh._tensor._data)
+                self.parameters._bind(self._zeros(self.parameters.size))
+                self._adopt(self.parameters._tensor._data)
                 break
         return self.parameters
 

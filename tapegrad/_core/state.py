@@ -17,6 +17,22 @@ class Listener(Protocol):
         """Take note of one operation that has just run."""
 
 
+class Recorder(Listener, Protocol):
+    """A listener that must know of everything that a later run cannot do again by itself."""
+
+    def read(self, value: Any) -> None:
+        """Take note that Python is about to see the elements of a Tensor."""
+
+    def variable_created(self, variable: Any) -> None:
+        """Take note of a new Variable."""
+
+    def before_rebinding(self, variable: Any) -> None:
+        """Take note that a Variable is about to move: somebody holds its present value."""
+
+    def flat_written(self, flat: Any) -> None:
+        """Take note that Variables in one buffer are about to be written together."""
+
+
 class ThreadState(threading.local):
     """State of the current thread.
 
@@ -27,10 +43,14 @@ class ThreadState(threading.local):
         question "is anyone listening?" is one truth test.
     device : str
         Device on which new tensors are made.
+    recorder : Recorder or None
+        What turns the present call into a program: one of the listeners, which is told of all
+        operations, also those that tapes do not record, and of values that Python reads.
     """
 
     listeners: tuple[Listener, ...] = ()
     device: str = "cpu"
+    recorder: Recorder | None = None
 
 
 thread = ThreadState()
@@ -90,7 +110,7 @@ def no_record() -> Iterator[None]:
     6.0
     """
     saved = thread.listeners
-    thread.listeners = ()
+    thread.listeners = () if thread.recorder is None else (thread.recorder,)
     try:
         yield
     finally:

@@ -110,6 +110,8 @@ class Tensor(Operators):
         >>> tg.tensor([1.0, 2.0]).numpy()
         array([1., 2.])
         """
+        if thread.recorder is not None:
+            thread.recorder.read(self)
         data = self._data
         if type(data) is not np.ndarray:
             view = _device.to_host(data)

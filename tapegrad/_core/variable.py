@@ -99,6 +99,8 @@ class Variable(Operators):
         self.name = name if name is not None else f"variable_{next(_unnamed)}"
         self.trainable = trainable
         self._bind(data)
+        if thread.recorder is not None:
+            thread.recorder.variable_created(self)
 
     def _bind(self, data: Any) -> None:
         """Make the array `data` the memory of this cell."""
@@ -118,6 +120,8 @@ class Variable(Operators):
     def _prepare_write(self) -> Any:
         """The array to write into, after leaving the old one to whoever still holds it."""
         if self._is_shared():
+            if thread.recorder is not None:
+                thread.recorder.before_rebinding(self)
             self._flat = None
             self._bind(_device.copy(self._tensor._data))
         return self._tensor._data
@@ -164,6 +168,8 @@ class Variable(Operators):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy of the value as a NumPy array."""
+        if thread.recorder is not None:
+            thread.recorder.read(self._tensor)
         return np.array(_device.to_host(self._tensor._data))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:

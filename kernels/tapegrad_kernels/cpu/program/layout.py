@@ -33,8 +33,16 @@ class Layout:
         self._constants: list[np.ndarray[Any, Any]] = []
         self._template: np.ndarray[Any, Any] | None = None
 
-    def add(self, builder: Builder, scratch_offset: int = 0) -> tuple[int, int]:
-        """Add the rows of an operation, whose scratch begins so far into the arena.
+    def add(self, builder: Builder, scratch: int = 0) -> tuple[int, int]:
+        """Add the rows of an operation.
+
+        Parameters
+        ----------
+        builder : Builder
+            What its lowering was given.
+        scratch : int, default 0
+            Where its scratch begins in the arena; or, negative, minus the number of a buffer
+            that `finish` places there.
 
         Returns
         -------
@@ -42,13 +50,20 @@ class Layout:
             The numbers of its rows.
         """
         first = len(self._rows)
-        self._rows += [(row, builder, scratch_offset) for row in builder.rows]
+        self._rows += [(row, builder, scratch) for row in builder.rows]
         self.names += [row.name for row in builder.rows]
         self._constants += builder.constants
         return first, len(self._rows)
 
-    def finish(self) -> None:
-        """Write the words; called once, after the last `add`."""
+    def finish(self, placements: dict[int, int] | None = None) -> None:
+        """Write the words; called once, after the last `add`.
+
+        Parameters
+        ----------
+        placements : dict, optional
+            Buffers that lie in the arena, and where they begin there.
+        """
+        placed = placements or {}
         words: list[int] = [0] * (HEADER + ROW_WORDS * len(self._rows))
         patches: list[tuple[int, int, int]] = []
 
@@ -67,6 +82,8 @@ class Layout:
                     else:
                         if buffer == Builder.SCRATCH:
                             buffer, offset = ARENA, offset + scratch
+                        elif buffer in placed:
+                            buffer, offset = ARENA, offset + placed[buffer]
                         places.append((position, buffer, offset))
                         word = 0
                 resolved.append(word)
@@ -78,6 +95,8 @@ class Layout:
         for number, (row, builder, scratch) in enumerate(self._rows):
             at = HEADER + ROW_WORDS * number
             words[at], words[at + 2], words[at + 3] = row.address, row.start, row.stop
+            if scratch < 0:
+                scratch = placed[-scratch]
             patches.append((at + 1, WORDS, 8 * write_record(row.record, builder, scratch)))
         self._template = np.array(words, np.int64)
         fixed = [p for p in patches if p[1] < FIRST_FREE]

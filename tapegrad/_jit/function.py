@@ -1,0 +1,181 @@
+"""`jit`: a function whose calls become programs."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tapegrad._core import device as _device
+from tapegrad._core.state import floatx, thread
+from tapegrad._core.tensor import Tensor
+from tapegrad._core.variable import Variable
+from tapegrad._jit.compiler import compile_trace
+from tapegrad._jit.program import Program
+from tapegrad._jit.recorder import Recorder
+from tapegrad._jit.signature import Structure, flatten_call, rebuild
+
+CACHE_SIZE = 64
+"""Programs that a function keeps; the one that was not used for longest is dropped."""
+_ATTEMPTS = 3
+"""Recordings of one signature that may make Variables, before it is left to the eager way."""
+
+
+class _Entry:
+    """What is known of calls with one signature."""
+
+    __slots__ = ("attempts", "eager", "program", "structure")
+
+    def __init__(self) -> None:
+        self.program: Program | None = None
+        self.structure: Structure | None = None
+        self.eager = False
+        self.attempts = 0
+
+
+class JitFunction:
+    """A function that is recorded once for each signature and then run as a program.
+
+    Made by `tapegrad.jit`.
+    """
+
+    def __init__(self, function: Callable[..., Any], cache_size: int = CACHE_SIZE) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._entries: OrderedDict[Any, _Entry] = OrderedDict()
+        self._cache_size = cache_size
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"<jit of {getattr(self._function, '__qualname__', self._function)!s}>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if thread.listeners or _device.accelerated:
+            # Inside another recording, or under a tape, the operations themselves are wanted.
+            return self._function(*args, **kwargs)
+        key, leaves = flatten_call(args, kwargs)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._new_entry(key)
+        program = entry.program
+        if program is not None:
+            outputs = program.run(leaves)
+            assert entry.structure is not None
+            return entry.structure.fill([Tensor(array) for array in outputs])
+        if entry.eager:
+            return self._function(*args, **kwargs)
+        return self._record(entry, args, kwargs)
+
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for calls like this one, recorded now if there is none yet.
+
+        Raises
+        ------
+        RuntimeError
+            If such a call cannot become a program.
+        """
+        key, _ = flatten_call(args, kwargs)
+        for _ in range(_ATTEMPTS + 1):
+            entry = self._entries.get(key)
+            if entry is not None and entry.program is not None:
+                return entry.program
+            self(*args, **kwargs)
+        raise RuntimeError(f"jit: calls of {self!r} with these arguments run eagerly")
+
+    # ---- inside ----------------------------------------------------------------------
+
+    def _new_entry(self, key: Any) -> _Entry:
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            while len(self._entries) > self._cache_size:
+                self._entries.popitem(last=False)
+        return entry
+
+    def _record(self, entry: _Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the function, and make a program of what it did."""
+        recorder = Recorder()
+        args, kwargs = rebuild(args, kwargs, recorder.input)
+        with recorder:
+            result = self._function(*args, **kwargs)
+            structure = Structure(result)
+            for tensor in structure.tensors:
+                recorder.output(tensor)
+        recorder.finish()
+        with self._lock:
+            if recorder.created:
+                entry.attempts += 1
+                if entry.attempts >= _ATTEMPTS:
+                    entry.eager = True
+                    self._warn("each call makes new Variables; make them outside of it")
+            elif recorder.failure is not None:
+                entry.eager = True
+                self._warn(recorder.failure)
+            else:
+                entry.structure = structure.emptied()
+                entry.program = compile_trace(recorder.trace)
+        return result
+
+    def _warn(self, reason: str) -> None:
+        name = getattr(self._function, "__qualname__", repr(self._function))
+        warnings.warn(
+            f"jit: {name} cannot become a program and runs eagerly: {reason}",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def jit(function: Callable[..., Any] | None = None, *, cache_size: int = CACHE_SIZE) -> Any:
+    """Make a function that is recorded at its first call and then runs as one native program.
+
+    Parameters
+    ----------
+    function : callable
+        Takes and returns tensors in nested lists, tuples and dicts. Inside, everything works
+        as without `jit`: tapes, gradients, layers, optimizers, assignments to Variables, random
+        draws. What else it takes (numbers, text, objects) is part of the signature.
+    cache_size : int, default 64
+        Programs that are kept. There is one for each signature: shapes and dtypes of tensors and
+        arrays, and the values of all other arguments.
+
+    Returns
+    -------
+    JitFunction
+        Called like `function`; it returns Tensors where that returns tensors or arrays.
+
+    Notes
+    -----
+    A call with a new signature runs the function in the ordinary way and records the operations.
+    Later calls run what was recorded. Python code therefore runs at the first call alone:
+    branches are those of that call, and nothing but assignments to Variables has an effect later.
+    A call that reads a value (``float(t)``, ``if t > 0``, ``t.numpy()``) cannot be repeated from
+    a record; it goes on in the ordinary way, and so do later ones, after one warning that names
+    the line. `tapegrad.cond`, `tapegrad.while_loop` and `tapegrad.scan` are the control flow that
+    can be recorded.
+
+    Examples
+    --------
+    >>> import tapegrad as tg
+    >>> @tg.jit
+    ... def energy(x):
+    ...     return (x * x).sum()
+    >>> energy(tg.tensor([3.0, 4.0]))
+    Tensor(25., dtype=float64)
+    >>> energy(tg.tensor([1.0, 2.0]))
+    Tensor(5., dtype=float64)
+    """
+    if function is None:
+        return functools.partial(jit, cache_size=cache_size)
+    if not callable(function):
+        raise TypeError(f"jit: expected a function, got {type(function).__name__}")
+    return JitFunction(function, cache_size)
+
+
+__all__ = ["JitFunction", "Variable", "floatx", "jit", "np"]

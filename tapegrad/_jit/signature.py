@@ -1,0 +1,160 @@
+"""The signature of a call, and the structure of what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tapegrad._core import state
+from tapegrad._core.state import thread
+from tapegrad._core.tensor import Tensor
+from tapegrad._core.variable import Variable
+
+Array = np.ndarray[Any, Any]
+_ndarray = np.ndarray
+
+
+class _Identity:
+    """Stands for an argument that is told apart by identity, and keeps it alive."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Identity and other.value is self.value
+
+
+def flatten_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Array]]:
+    """What calls that can share a program have in common, and the arrays of the call.
+
+    Arrays are brought into C order.
+    """
+    leaves: list[Array] = []
+    parts = [_key(argument, leaves) for argument in args]
+    if kwargs:
+        parts += [(name, _key(kwargs[name], leaves)) for name in kwargs]
+    return (state._floatx, thread.device, len(args), *parts), leaves
+
+
+def _key(argument: Any, leaves: list[Array]) -> Any:
+    kind = type(argument)
+    if kind is Tensor:
+        data = argument._data
+    elif kind is _ndarray:
+        data = argument
+    else:
+        return _other_key(argument, leaves)
+    leaves.append(data if data.flags.c_contiguous else np.array(data, order="C"))
+    return data.shape, data.dtype
+
+
+def _other_key(argument: Any, leaves: list[Array]) -> Any:
+    kind = type(argument)
+    if kind is tuple or kind is list or (isinstance(argument, tuple) and hasattr(kind, "_fields")):
+        return kind, tuple([_key(part, leaves) for part in argument])
+    if kind is dict:
+        return kind, tuple([(name, _key(part, leaves)) for name, part in argument.items()])
+    if kind is float:  # 0.0 equals -0.0, and NaN equals nothing
+        return kind, argument.hex()
+    if kind is Variable:
+        return _Identity(argument)
+    try:
+        hash(argument)
+    except TypeError:
+        return _Identity(argument)
+    return kind, argument
+
+
+def rebuild(
+    args: tuple[Any, ...], kwargs: dict[str, Any], take: Callable[[Tensor], None]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with fresh Tensors in place of tensors and arrays.
+
+    `take` is called with each, in the order of `flatten_call`.
+    """
+
+    def fresh(argument: Any) -> Any:
+        kind = type(argument)
+        if kind is Tensor or kind is _ndarray:
+            data = argument._data if kind is Tensor else argument
+            made = Tensor(data if data.flags.c_contiguous else np.array(data, order="C"))
+            if kind is Tensor:
+                _carry_over(argument, made)
+            take(made)
+            return made
+        if isinstance(argument, tuple) and hasattr(kind, "_fields"):
+            return kind(*[fresh(part) for part in argument])
+        if kind is tuple or kind is list:
+            return kind([fresh(part) for part in argument])
+        if kind is dict:
+            return {name: fresh(part) for name, part in argument.items()}
+        return argument
+
+    return tuple([fresh(a) for a in args]), {name: fresh(a) for name, a in kwargs.items()}
+
+
+def _carry_over(source: Tensor, made: Tensor) -> None:
+    made._origin = source._origin
+    base = source._base
+    if base is not None:
+        made._base = source  # the memory stays what it is for as long as anyone looks at it
+
+
+class _Leaf:
+    """A place for an output."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Structure:
+    """What a call returned: tensors, and what stands around them."""
+
+    def __init__(self, result: Any) -> None:
+        self.tensors: list[Tensor] = []
+        self._template = self._strip(result)
+        self._single = type(self._template) is _Leaf
+
+    def _strip(self, part: Any) -> Any:
+        kind = type(part)
+        if kind is Tensor:
+            self.tensors.append(part)
+            return _Leaf(len(self.tensors) - 1)
+        if isinstance(part, tuple) and hasattr(kind, "_fields"):
+            return kind(*[self._strip(p) for p in part])
+        if kind is tuple or kind is list:
+            return kind([self._strip(p) for p in part])
+        if kind is dict:
+            return {name: self._strip(p) for name, p in part.items()}
+        return part
+
+    def emptied(self) -> Structure:
+        """The structure without the tensors of the recorded call."""
+        self.tensors = []
+        return self
+
+    def fill(self, tensors: list[Tensor]) -> Any:
+        """The structure around other tensors."""
+        return tensors[0] if self._single else _filled(self._template, tensors)
+
+
+def _filled(part: Any, tensors: list[Tensor]) -> Any:
+    kind = type(part)
+    if kind is _Leaf:
+        return tensors[part.number]
+    if isinstance(part, tuple) and hasattr(kind, "_fields"):
+        return kind(*[_filled(p, tensors) for p in part])
+    if kind is tuple or kind is list:
+        return kind([_filled(p, tensors) for p in part])
+    if kind is dict:
+        return {name: _filled(p, tensors) for name, p in part.items()}
+    return part
