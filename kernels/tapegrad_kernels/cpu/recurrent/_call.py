@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -56,6 +56,11 @@ def _native_run() -> Callable[..., None]:
     return native_entry(_run, "run", integer, integer, integer, integers, arrays)
 
 
+def tables_of(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Addresses of the micro-kernels and of the cells' arithmetic."""
+    return table_address(dtype.name), loops_address(dtype.name)
+
+
 _entries: dict[tuple[Block, np.dtype[Any]], tuple[Any, ...]] = {}
 
 
@@ -64,8 +69,7 @@ def _entry(block: Block, dtype: np.dtype[Any]) -> tuple[Any, ...]:
     found = _entries.get((block, dtype))
     if found is None:
         addresses = block.address, chunk_block.address, parallel_launcher.address
-        tables = table_address(dtype.name), loops_address(dtype.name)
-        found = _native_run(), addresses, tables, tile_for(dtype.name).columns
+        found = _native_run(), addresses, tables_of(dtype)
         _entries[block, dtype] = found
     return found
 
@@ -75,6 +79,78 @@ def _padded(count: int) -> int:
     return (count + 31) // 32 * 32 + 16
 
 
+class Plan(NamedTuple):
+    """What a record says besides addresses, and the memory that a call works in."""
+
+    sizes: tuple[int, ...]
+    """The words from ITEM up to GROUP_BYTES."""
+    packed_w: int
+    """Bytes before the packed W."""
+    scratch: int
+    """Bytes before the scratch memory of the pieces."""
+    nbytes: int
+    """Bytes of all of it."""
+
+
+@functools.lru_cache(maxsize=512)
+def plan(
+    dtype: np.dtype[Any],
+    batch: int,
+    steps: int,
+    units: int,
+    gate_count: int,
+    *,
+    features: int = 0,
+    left_stride: int = 0,
+    by_step: bool = False,
+    masks: int,
+    groups: int,
+    reverse: bool,
+    option: int = 0,
+    transposed: bool = False,
+) -> Plan:
+    """Cut a batch into pieces and lay out the memory that they need.
+
+    Parameters
+    ----------
+    features, left_stride : int
+        Lengths of rows of X and of LEFT, if the kernel is given these.
+    by_step : bool
+        Whether the kernel is given W.
+    """
+    size, width = dtype.itemsize, tile_for(dtype.name).columns
+    depth = units + features if by_step else units
+    pieces = 1
+    if batch * steps * units * depth * gate_count >= SERIAL_PRODUCTS:
+        pieces = min(batch, 2 * -(-batch // (2 * PIECE_ROWS)))
+    rows = -(-batch // max(1, pieces))
+    state_stride, gate_stride = _padded(units), _padded(gate_count * units)
+    piece_bytes = size * ((rows * (6 + masks) + 4) * state_stride + rows * gate_stride) + 8 * rows
+    piece_bytes = _whole_lines(piece_bytes)
+    group_columns = gate_count * units // groups
+    columns, depth = (units, group_columns) if transposed else (group_columns, units)
+    group_bytes = _whole_lines(-(-columns // width) * width * depth * size)
+    w_bytes = 0
+    if by_step:
+        gates = gate_count * units
+        columns, depth = (features, gates) if transposed else (gates, features)
+        w_bytes = _whole_lines(-(-columns // width) * width * depth * size)
+    sizes = size, batch, steps, units, gate_count, groups, masks
+    options = int(reverse), int(option), int(transposed)
+    strides = state_stride, gate_stride, features, left_stride
+    packed_bytes = groups * group_bytes + w_bytes
+    return Plan(
+        (*sizes, *options, pieces, *strides, piece_bytes, group_bytes),
+        groups * group_bytes,
+        packed_bytes,
+        packed_bytes + pieces * piece_bytes,
+    )
+
+
+def _whole_lines(count: int) -> int:
+    return -(-count // _LINE) * _LINE
+
+
 def run(
     block: Block,
     arrays: dict[int, Array | None],
@@ -82,56 +158,41 @@ def run(
     steps: int,
     units: int,
     gate_count: int,
-    *,
-    masks: int,
-    groups: int,
-    reverse: bool,
-    option: int = 0,
-    transposed: bool = False,
+    **options: Any,
 ) -> None:
-    """Run a kernel over C-contiguous arrays; `arrays` goes by places in the record."""
+    """Run a kernel over C-contiguous arrays; `arrays` goes by places in the record.
+
+    The options are those of `plan` that do not follow from the arrays.
+    """
     dtype = arrays[f.OUTPUTS].dtype  # type: ignore[union-attr]
-    native, addresses, tables, width = _entry(block, dtype)
-    size = dtype.itemsize
-    x, left, by_step = arrays.get(f.X), arrays.get(f.LEFT), arrays.get(f.W) is not None
-    features = 0 if x is None else x.shape[-1]
-    left_stride = 0 if left is None else left.shape[-1]
-    depth = units + features if by_step else units
-    pieces = 1
-    if batch * steps * units * depth * gate_count >= SERIAL_PRODUCTS:
-        pieces = min(batch, 2 * -(-batch // (2 * PIECE_ROWS)))
-    rows = -(-batch // pieces)
-    state_stride, gate_stride = _padded(units), _padded(gate_count * units)
-    piece_bytes = size * ((rows * (6 + masks) + 4) * state_stride + rows * gate_stride) + 8 * rows
-    piece_bytes = -(-piece_bytes // _LINE) * _LINE
-    group_columns = gate_count * units // groups
-    columns, depth = (units, group_columns) if transposed else (group_columns, units)
-    group_bytes = -(-columns // width) * width * depth * size
-    group_bytes = -(-group_bytes // _LINE) * _LINE
-    w_bytes = 0
-    if by_step:
-        gates = gate_count * units
-        columns, depth = (features, gates) if transposed else (gates, features)
-        w_bytes = -(-columns // width) * width * depth * size
-        w_bytes = -(-w_bytes // _LINE) * _LINE
-    packed_bytes = groups * group_bytes + w_bytes
-    loan = borrow(packed_bytes + pieces * piece_bytes)
+    native, addresses, tables = _entry(block, dtype)
+    call = plan(dtype, batch, steps, units, gate_count, **given_by(arrays), **options)
+    loan = borrow(call.nbytes)
     flat = [_NOTHING] * f.ARRAYS
     for place, array in arrays.items():
         if array is not None:
             flat[place] = array.reshape(-1).view(np.uint8)
-    sizes = [size, batch, steps, units, gate_count, groups, masks]
-    sizes += [reverse, option, transposed]
-    sizes += [pieces, state_stride, gate_stride, features, left_stride]
-    sizes += [piece_bytes, group_bytes]
-    sizes += [loan[0], loan[0] + groups * group_bytes, loan[0] + packed_bytes]
-    record = np.array([*_NO_ADDRESSES, *tables, *sizes], np.int64)
+    memory = loan[0], loan[0] + call.packed_w, loan[0] + call.scratch
+    record = np.array([*_NO_ADDRESSES, *tables, *call.sizes, *memory], np.int64)
     native(*addresses, record, tuple(flat))
     give_back(loan)
 
 
-def inputs_by_step(x: Array, w: Array, u: Array) -> bool:
-    """Whether a kernel had better multiply with W at each step, while its gates are at hand."""
+def given_by(arrays: dict[int, Any]) -> dict[str, Any]:
+    """What a plan needs to know of the arrays of a call, or of the operands of a program."""
+    x, left = arrays.get(f.X), arrays.get(f.LEFT)
+    return {
+        "features": 0 if x is None else x.shape[-1],
+        "left_stride": 0 if left is None else left.shape[-1],
+        "by_step": arrays.get(f.W) is not None,
+    }
+
+
+def inputs_by_step(x: Any, w: Any, u: Any) -> bool:
+    """Whether a kernel had better multiply with W at each step, while its gates are at hand.
+
+    Takes arrays, or operands of a program.
+    """
     return x.shape[0] >= HOT_ROWS and w.size > 0 and w.nbytes + u.nbytes <= HOT_BYTES
 
 
@@ -224,7 +285,7 @@ def check_shapes(operation: str, expected: list[tuple[str, Array | None, tuple[i
             raise ValueError(f"{operation}: {name} has shape {array.shape}, expected {shape}")
 
 
-def masks_in(recurrent_mask: Array | None) -> int:
+def masks_in(recurrent_mask: Any) -> int:
     """Number of masks of recurrent dropout: none, one for all gates, or one for each."""
     if recurrent_mask is None:
         return 0

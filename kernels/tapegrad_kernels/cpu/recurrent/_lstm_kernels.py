@@ -90,7 +90,7 @@ def lstm_backward(record, start, stop):  # type: ignore[no-untyped-def]
         clear_bytes(zeros, row_bytes)
         for row in range(rows):
             starts[row] = first_valid(r, first + row)
-            load_state(r, r[f.LAST], dh_rows + row * state_bytes, first + row)
+            load_state(r, r[f.D_LAST], dh_rows + row * state_bytes, first + row)
             clear_bytes(dc_rows + row * state_bytes, row_bytes)
         for step in range(steps - 1, -1, -1):
             t = steps - 1 - step if r[f.REVERSE] else step

@@ -10,7 +10,7 @@ Everything here works on addresses and serves both dtypes.
 from __future__ import annotations
 
 import tapegrad_kernels.cpu.recurrent._record as f
-from tapegrad_kernels._compile import kernel
+from tapegrad_kernels._compile import block, kernel
 from tapegrad_kernels._compile.pointers import int64_at
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE
 from tapegrad_kernels.cpu.gemm.table import ITEM_BYTES, TILE_COLUMNS
@@ -51,6 +51,12 @@ def pack_weights(record):  # type: ignore[no-untyped-def]
             )
         else:
             pack_panels(r[f.TABLE], source, all_columns, r[f.PACKED_W], all_columns, features)
+
+
+@block("recurrent.pack")
+def pack_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """`pack_weights` as a row of a program."""
+    pack_weights(record)
 
 
 @kernel(inline=True)

@@ -11,11 +11,10 @@ among their sources, and an edit anywhere would compile them again.
 
 from __future__ import annotations
 
-ARRAYS = 19
+ARRAYS = 20
 """Addresses at the head of the record; 0 stands for an array that is not given."""
 
-# Arrays of all kernels. LAST is the last state, or the gradient by it, which the backward
-# kernels replace by the gradient by the first.
+# Arrays of all kernels. LAST is written: the last state or, going back, the gradient by the first.
 (U, MASK, RECURRENT_MASK, H0, C0, OUTPUTS, CELLS, GATES, INNER, LAST) = range(10)
 # Forward only.
 (INPUTS, RECURRENT_BIAS, B) = range(10, 13)
@@ -23,6 +22,7 @@ ARRAYS = 19
 (D_OUTPUTS, D_GATES, D_INNER, LEFT, C_FIRST, ONE, D_X) = range(10, 17)
 # Of both. W is given where a kernel itself multiplies with it.
 (X, W) = range(17, 19)
+D_LAST = 19  # backward only: the gradient by the last state
 D_CELLS = INNER  # an LSTM has no inner product, and other cells have no c
 ONES = C_FIRST  # a row for the products that no mask of recurrent dropout changes
 
@@ -43,7 +43,7 @@ ONES = C_FIRST  # a row for the products that no mask of recurrent dropout chang
     STATE_STRIDE,  # elements between rows of a state in scratch memory
     GATE_STRIDE,  # elements between rows of gates in scratch memory
     FEATURES,
-    LEFT_STRIDE,  # elements of a row of LEFT: more than units where a one and x follow
+    LEFT_STRIDE,  # elements of a row of LEFT: those of a state, a one and those of x
     PIECE_BYTES,
     GROUP_BYTES,
     PACKED,

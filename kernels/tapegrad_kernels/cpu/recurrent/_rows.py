@@ -207,22 +207,20 @@ def previous_state(r, sample, step, first, zeros):  # type: ignore[no-untyped-de
 
 @kernel(inline=True)
 def save_left(r, sample, t, h):  # type: ignore[no-untyped-def]
-    """Write the state times the masks, the left factor of the gradient of U.
-
-    Where there is room for it, a one and x follow, those of the gradients of b and W.
-    """
+    """Write the left factors of the gradients of U, b and W: the state times a mask, a one, x."""
     if r[f.LEFT] == 0:
         return
     here, size = sample * r[f.STEPS] + t, r[f.ITEM]
     place = r[f.LEFT] + here * r[f.LEFT_STRIDE] * size
-    if r[f.MASKS] == 0:
-        copy_bytes(place, h, r[f.UNITS] * size)
-    if r[f.LEFT_STRIDE] > r[f.UNITS]:
-        after, count = place + r[f.UNITS] * size, r[f.FEATURES] * size
+    count = r[f.FEATURES] * size
+    for which in range(max(1, r[f.MASKS])):
+        if r[f.MASKS] == 0:
+            copy_bytes(place, h, r[f.UNITS] * size)
+        else:
+            apply(r, MULTIPLY, (h, mask_row(r, sample, which), place))
+        after = place + r[f.UNITS] * size
         copy_bytes(after, r[f.ONE], size)
         copy_bytes(after + size, r[f.X] + here * count, count)
-    for which in range(r[f.MASKS]):
-        apply(r, MULTIPLY, (h, mask_row(r, sample, which), place))
         place += r[f.BATCH] * r[f.STEPS] * r[f.LEFT_STRIDE] * size
 
 
@@ -261,9 +259,8 @@ def fetch_left(r, first, rows, step):  # type: ignore[no-untyped-def]
     for sample in range(first, first + rows):
         here, count = sample * r[f.STEPS] + t, r[f.LEFT_STRIDE] * r[f.ITEM]
         prefetch(r[f.LEFT] + here * count, count)
-        if r[f.LEFT_STRIDE] > r[f.UNITS]:
-            count = r[f.FEATURES] * r[f.ITEM]
-            prefetch(r[f.X] + here * count, count)
+        count = r[f.FEATURES] * r[f.ITEM]
+        prefetch(r[f.X] + here * count, count)
 
 
 @kernel(inline=True)

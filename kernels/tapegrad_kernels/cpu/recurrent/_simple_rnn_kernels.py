@@ -10,6 +10,7 @@ from tapegrad_kernels.cpu._memory import clear_bytes, copy_bytes
 from tapegrad_kernels.cpu.recurrent._loops import apply
 from tapegrad_kernels.cpu.recurrent._rows import (
     drop,
+    fetch_left,
     fetch_step,
     first_valid,
     is_valid,
@@ -81,7 +82,7 @@ def simple_rnn_backward(record, start, stop):  # type: ignore[no-untyped-def]
         clear_bytes(zeros, row_bytes)
         for row in range(rows):
             starts[row] = first_valid(r, first + row)
-            load_state(r, r[f.LAST], dh_rows + row * state_bytes, first + row)
+            load_state(r, r[f.D_LAST], dh_rows + row * state_bytes, first + row)
         for step in range(steps - 1, -1, -1):
             t = steps - 1 - step if r[f.REVERSE] else step
             for row in range(rows):
@@ -102,5 +103,6 @@ def simple_rnn_backward(record, start, stop):  # type: ignore[no-untyped-def]
             if step > 0:
                 others = r[f.OUTPUTS] - row_bytes, r[f.D_OUTPUTS]
                 fetch_step(r, first, rows, step - 1, (r[f.D_GATES],), others)
+                fetch_left(r, first, rows, step - 1)
             multiply_back(r, rows, first, dg_rows, back, dh_rows, 0, 1)
         write_last(r, dh_rows, first, rows)

@@ -19,8 +19,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import of_inputs, of_recurrent_weights
-from tapegrad_kernels.cpu.reductions import sum as sum_over
+from tapegrad_kernels.cpu.recurrent._gradients import as_rows, left_factors, of_inputs, of_states
 
 __all__ = ["gru_backward", "gru_forward"]
 
@@ -213,11 +212,11 @@ def gru_backward(
             ("d_last", dh, state),
         ],
     )
-    dh = np.zeros(state, x.dtype) if dh is None else dh.copy()
+    dh0 = np.empty(state, x.dtype)
     masks = masks_in(dropped)
     dg = np.empty((batch, steps, _GATES * units), x.dtype)
     d_inner = np.empty(sequence, x.dtype) if reset_after else None
-    left = np.empty((max(1, masks), *sequence), x.dtype) if weights else None
+    left = left_factors(x, units, masks) if weights else None
     if batch:
         run(
             kernels.gru_backward,
@@ -229,11 +228,14 @@ def gru_backward(
                 f.OUTPUTS: outputs,
                 f.GATES: gates,
                 f.INNER: inner,
-                f.LAST: dh,
+                f.LAST: dh0,
+                f.D_LAST: dh,
                 f.D_OUTPUTS: dy,
                 f.D_GATES: dg,
                 f.D_INNER: d_inner,
                 f.LEFT: left,
+                f.X: x,
+                f.ONE: np.ones(1, x.dtype),
                 f.ONES: None if reset_after else np.ones(units, x.dtype),
             },
             batch,
@@ -246,22 +248,29 @@ def gru_backward(
             option=reset_after,
             transposed=True,
         )
-    rows = dg.reshape(batch * steps, _GATES * units)
-    gradients = of_inputs(x, w, rows, inputs, weights)
+    gradients = [of_inputs(x, w, dg)] if inputs else []
     if left is not None:
-        if d_inner is None:
-            candidate, left_of_candidate = rows[:, 2 * units :], inner[None]
-        else:
-            candidate, left_of_candidate = d_inner.reshape(batch * steps, units), left[-1:]
-        du = [
-            of_recurrent_weights(rows[:, : 2 * units], left[:2]),
-            of_recurrent_weights(candidate, left_of_candidate),
-        ]
-        db = sum_over(rows, axis=0)
-        if d_inner is not None:
-            db = np.stack([db, np.concatenate([db[: 2 * units], sum_over(candidate, axis=0)])])
-        gradients += [np.concatenate(du, axis=1), db]
-    return (*gradients, dh)
+        gradients += _of_weights(dg, d_inner, inner, left)
+    return (*gradients, dh0)
+
+
+def _of_weights(
+    d_gates: Array, d_inner: Array | None, inner: Array, left: Array
+) -> tuple[Array, Array, Array]:
+    """Gradients by w, u and b; the candidate's part of u has factors of its own."""
+    rows, factors = as_rows(d_gates), [as_rows(part) for part in left]
+    units = inner.shape[2]
+    by_inputs = gemm(factors[0][:, units:], rows, transpose_a=True)  # by b and w
+    by_states = np.empty((units + 1, rows.shape[1]), rows.dtype)  # by u and b[1]
+    if d_inner is None:
+        by_states = by_states[:units]
+        candidate, factor = rows[:, 2 * units :], as_rows(inner)
+    else:
+        candidate, factor = as_rows(d_inner), factors[-1]
+    of_states(rows[:, : 2 * units], factors[:2], by_states[:, : 2 * units])
+    of_states(candidate, [factor], by_states[:, 2 * units :])
+    db = by_inputs[0] if d_inner is None else np.stack([by_inputs[0], by_states[units]])
+    return by_inputs[1:], by_states[:units], db
 
 
 def _warm(dtype: Any) -> None:

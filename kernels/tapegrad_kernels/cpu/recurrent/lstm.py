@@ -20,7 +20,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import joined_left, of_joined_weights, of_weights
+from tapegrad_kernels.cpu.recurrent._gradients import left_factors, of_inputs, of_weights
 from tapegrad_kernels.cpu.recurrent._products import DEPTH_BLOCK
 
 __all__ = ["lstm_backward", "lstm_forward"]
@@ -220,13 +220,11 @@ def lstm_backward(
             ("d_cells", dc, sequence),
         ],
     )
-    dh = np.zeros(state, x.dtype) if dh is None else dh.copy()
-    dc0 = np.zeros(state, x.dtype)
+    dh0 = np.empty(state, x.dtype)
+    dc0 = np.empty(state, x.dtype)
     masks = masks_in(dropped)
     dg = np.empty((batch, steps, _GATES * units), x.dtype)
-    left = None
-    if weights:
-        left = np.empty((masks, *sequence), x.dtype) if masks > 1 else joined_left(x, units)
+    left = left_factors(x, units, masks) if weights else None
     dx = np.empty(x.shape, x.dtype) if inputs and inputs_by_step(x, w, u) else None
     if batch:
         run(
@@ -240,7 +238,8 @@ def lstm_backward(
                 f.OUTPUTS: outputs,
                 f.CELLS: cells,
                 f.GATES: gates,
-                f.LAST: dh,
+                f.LAST: dh0,
+                f.D_LAST: dh,
                 f.D_OUTPUTS: dy,
                 f.D_CELLS: dc,
                 f.D_GATES: dg,
@@ -260,12 +259,12 @@ def lstm_backward(
             reverse=reverse,
             transposed=True,
         )
-    gradients = [] if dx is None else [dx]
-    if masks > 1 or left is None:
-        gradients += of_weights(x, w, dg, left, inputs and dx is None)
-    else:
-        gradients += of_joined_weights(x, w, dg, left, inputs and dx is None)
-    return (*gradients, dh, dc0)
+    gradients = []
+    if inputs:
+        gradients.append(of_inputs(x, w, dg) if dx is None else dx)
+    if left is not None:
+        gradients += of_weights(dg, left, units)
+    return (*gradients, dh0, dc0)
 
 
 def _warm(dtype: Any) -> None:

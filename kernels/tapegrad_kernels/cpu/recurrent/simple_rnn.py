@@ -19,7 +19,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import of_weights
+from tapegrad_kernels.cpu.recurrent._gradients import left_factors, of_inputs, of_weights
 
 __all__ = ["simple_rnn_backward", "simple_rnn_forward"]
 
@@ -182,16 +182,16 @@ def simple_rnn_backward(
         name, 1, (1,), x, w, u, b, (("h0", h0),), mask, recurrent_mask
     )
     batch, steps, _ = x.shape
-    units = u.shape[0]
+    units, masks = u.shape[0], masks_in(dropped)
     sequence, state = (batch, steps, units), (batch, units)
     outputs = in_order(outputs, x.dtype)
     dy, dh = (None if a is None else in_order(a, x.dtype) for a in (d_outputs, d_last))
     check_shapes(
         name, [("outputs", outputs, sequence), ("d_outputs", dy, sequence), ("d_last", dh, state)]
     )
-    dh = np.zeros(state, x.dtype) if dh is None else dh.copy()
+    dh0 = np.empty(state, x.dtype)
     dg = np.empty(sequence, x.dtype)
-    left = np.empty((1, *sequence), x.dtype) if weights else None
+    left = left_factors(x, units, masks) if weights else None
     if batch:
         run(
             kernels.simple_rnn_backward,
@@ -201,22 +201,28 @@ def simple_rnn_backward(
                 f.RECURRENT_MASK: dropped,
                 f.H0: h0,
                 f.OUTPUTS: outputs,
-                f.LAST: dh,
+                f.LAST: dh0,
+                f.D_LAST: dh,
                 f.D_OUTPUTS: dy,
                 f.D_GATES: dg,
                 f.LEFT: left,
+                f.X: x,
+                f.ONE: np.ones(1, x.dtype),
             },
             batch,
             steps,
             units,
             1,
-            masks=masks_in(dropped),
+            masks=masks,
             groups=1,
             reverse=reverse,
             option=option,
             transposed=True,
         )
-    return (*of_weights(x, w, dg, left, inputs), dh)
+    gradients = [of_inputs(x, w, dg)] if inputs else []
+    if left is not None:
+        gradients += of_weights(dg, left, units)
+    return (*gradients, dh0)
 
 
 def _warm(dtype: Any) -> None:

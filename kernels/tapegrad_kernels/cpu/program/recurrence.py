@@ -1,0 +1,406 @@
+"""Recurrent networks over whole sequences as rows of a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tapegrad_kernels.cpu.recurrent._record as f
+from tapegrad_kernels._compile import Block, on_warmup
+from tapegrad_kernels.cpu.program.builder import Builder
+from tapegrad_kernels.cpu.program.lowering import lowers
+from tapegrad_kernels.cpu.program.operand import Operand
+from tapegrad_kernels.cpu.recurrent import (
+    _gru_kernels,
+    _lstm_kernels,
+    _simple_rnn_kernels,
+)
+from tapegrad_kernels.cpu.recurrent._call import given_by, inputs_by_step, masks_in, plan, tables_of
+from tapegrad_kernels.cpu.recurrent._products import DEPTH_BLOCK, pack_block
+
+Optional = Operand | None
+
+
+def _in_order(builder: Builder, dtype: Any, *operands: Optional) -> list[Any]:
+    """Operands as the kernels read them: contiguous and of one dtype; None stays None."""
+    return [None if o is None else builder.contiguous(o, dtype) for o in operands]
+
+
+def _mask(builder: Builder, mask: Optional) -> Optional:
+    return None if mask is None else builder.contiguous(mask, np.int64)
+
+
+def _run(
+    builder: Builder,
+    block: Block,
+    operands: dict[int, Optional],
+    gate_count: int,
+    **options: Any,
+) -> None:
+    """Rows that pack the weights and run a kernel, as `recurrent._call.run` does it."""
+    outputs = operands[f.OUTPUTS]
+    assert outputs is not None
+    batch, steps, units = outputs.shape
+    if batch == 0:
+        return
+    call = plan(outputs.dtype, batch, steps, units, gate_count, **given_by(operands), **options)
+    packed = builder.scratch(call.nbytes)
+    memory = packed, packed.view(offset=call.packed_w), packed.view(offset=call.scratch)
+    given = [operands.get(place) for place in range(f.ARRAYS)]
+    addresses = [operand if operand is not None and operand.size else 0 for operand in given]
+    words = *addresses, *tables_of(outputs.dtype), *call.sizes, *memory
+    builder.call(pack_block, *words)
+    builder.run(block, *words, count=call.sizes[f.PIECES - f.ITEM], chunk=1)
+
+
+def _rows(sequence: Operand) -> Operand:
+    """The steps of all samples, one below the other."""
+    return sequence.view((sequence.shape[0] * sequence.shape[1], sequence.shape[2]))
+
+
+def _columns(matrix: Operand, start: int, stop: int) -> Operand:
+    """Some columns of a matrix."""
+    offset = start * matrix.strides[1]
+    return matrix.view((matrix.shape[0], stop - start), matrix.strides, offset)
+
+
+def _part(array: Operand, start: int, stop: int) -> Operand:
+    """Some entries of the leading axis."""
+    offset = start * array.strides[0]
+    return array.view((stop - start, *array.shape[1:]), array.strides, offset)
+
+
+def _entries(array: Operand) -> list[Operand]:
+    """The entries along the leading axis."""
+    step = array.strides[0]
+    return [array.view(array.shape[1:], array.strides[1:], k * step) for k in range(array.shape[0])]
+
+
+# ---- gradients of what all steps share: those of `recurrent._gradients` ------------------
+
+
+def _left_factors(builder: Builder, x: Operand, units: int, masks: int) -> Operand:
+    batch, steps, features = x.shape
+    return builder.temporary((max(1, masks), batch, steps, units + 1 + features), x.dtype)
+
+
+def _lower_inputs(builder: Builder, dx: Operand, d_gates: Operand, w: Operand) -> None:
+    builder.lower("gemm", _rows(dx), _rows(d_gates), w, transpose_b=True)
+
+
+def _lower_weights(
+    builder: Builder, d_gates: Operand, left: Operand, dw: Operand, du: Operand, db: Operand
+) -> None:
+    """Gradients by W, U and b, whose left factors stand side by side."""
+    rows, factors = _rows(d_gates), [_rows(part) for part in _entries(left)]
+    units, width = du.shape[0], left.shape[-1]
+    product = builder.temporary((width, rows.shape[1]), rows.dtype)
+    if len(factors) == 1:
+        builder.lower("gemm", product, factors[0], rows, transpose_a=True)
+    else:
+        factor = _columns(factors[0], units, width)
+        builder.lower("gemm", _part(product, units, width), factor, rows, transpose_a=True)
+        _lower_states(builder, _part(product, 0, units), rows, factors)
+    builder.copy(_part(product, units + 1, width), dw)
+    builder.copy(_part(product, 0, units), du)
+    builder.copy(_part(product, units, units + 1), db.view((1, db.size)))
+
+
+def _lower_states(builder: Builder, out: Operand, rows: Operand, factors: list[Operand]) -> None:
+    """Gradient by U, and by what is added to its products if `out` has one row more."""
+    width = rows.shape[1] // len(factors)
+    for k, factor in enumerate(factors):
+        columns = k * width, (k + 1) * width
+        parts = _columns(factor, 0, out.shape[0]), _columns(rows, *columns)
+        builder.lower("gemm", _columns(out, *columns), *parts, transpose_a=True)
+
+
+def _split(out: tuple[Operand, ...], inputs: bool, weights: bool) -> tuple[list[Any], list[Any]]:
+    """The results of a backward kernel: by x, w, u and b (None if not wanted), and by states."""
+    rest = list(out)
+    shared = [rest.pop(0) if inputs else None]
+    shared += [rest.pop(0) if weights else None for _ in range(3)]
+    return shared, rest
+
+
+# ---- long short-term memory --------------------------------------------------------------
+
+
+@lowers("lstm_forward")
+def _lower_lstm_forward(
+    builder: Builder,
+    out: tuple[Operand, ...],
+    x: Operand,
+    w: Operand,
+    u: Operand,
+    b: Operand,
+    h0: Optional = None,
+    c0: Optional = None,
+    mask: Optional = None,
+    recurrent_mask: Optional = None,
+    *,
+    reverse: bool = False,
+) -> None:
+    outputs, last, cells, gates = out
+    x, w, u, b, h0, c0, dropped = _in_order(
+        builder, outputs.dtype, x, w, u, b, h0, c0, recurrent_mask
+    )
+    by_step = x.shape[2] <= DEPTH_BLOCK and inputs_by_step(x, w, u)
+    if not by_step:
+        builder.lower("gemm", _rows(gates), _rows(x), w, bias=b)
+    masks = masks_in(dropped)
+    operands = {f.U: u, f.W: w if by_step else None, f.B: b, f.X: x, f.MASK: _mask(builder, mask)}
+    operands |= {f.RECURRENT_MASK: dropped, f.H0: h0, f.C0: c0, f.OUTPUTS: outputs}
+    operands |= {f.CELLS: cells, f.GATES: gates, f.LAST: last}
+    groups = max(1, masks)
+    _run(
+        builder, _lstm_kernels.lstm_forward, operands, 4,
+        masks=masks, groups=groups, reverse=reverse,
+    )  # fmt: skip
+
+
+@lowers("lstm_backward")
+def _lower_lstm_backward(
+    builder: Builder,
+    out: tuple[Operand, ...],
+    x: Operand,
+    w: Operand,
+    u: Operand,
+    b: Operand,
+    h0: Optional,
+    c0: Optional,
+    mask: Optional,
+    recurrent_mask: Optional,
+    outputs: Operand,
+    cells: Operand,
+    gates: Operand,
+    d_outputs: Optional = None,
+    d_last: Optional = None,
+    d_cells: Optional = None,
+    *,
+    reverse: bool = False,
+    inputs: bool = True,
+    weights: bool = True,
+) -> None:
+    dtype = out[-1].dtype
+    (dx, dw, du, db), (dh0, dc0) = _split(out, inputs, weights)
+    x, w, u, h0, c0, dropped = _in_order(builder, dtype, x, w, u, h0, c0, recurrent_mask)
+    outputs, cells, gates = _in_order(builder, dtype, outputs, cells, gates)
+    d_outputs, d_last, d_cells = _in_order(builder, dtype, d_outputs, d_last, d_cells)
+    masks = masks_in(dropped)
+    left = _left_factors(builder, x, outputs.shape[2], masks) if weights else None
+    d_gates = builder.temporary(gates.shape, dtype)
+    by_step = dx is not None and inputs_by_step(x, w, u)
+    operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
+    operands |= {f.C0: c0, f.OUTPUTS: outputs, f.CELLS: cells, f.GATES: gates}
+    operands |= {f.LAST: dh0, f.D_LAST: d_last, f.D_OUTPUTS: d_outputs, f.D_CELLS: d_cells}
+    operands |= {f.D_GATES: d_gates, f.LEFT: left, f.X: x, f.C_FIRST: dc0}
+    operands |= {f.W: w if by_step else None, f.D_X: dx if by_step else None}
+    operands[f.ONE] = builder.constant(np.ones(1, dtype))
+    groups = max(1, masks)
+    _run(
+        builder, _lstm_kernels.lstm_backward, operands, 4,
+        masks=masks, groups=groups, reverse=reverse, transposed=True,
+    )  # fmt: skip
+    if dx is not None and not by_step:
+        _lower_inputs(builder, dx, d_gates, w)
+    if left is not None:
+        _lower_weights(builder, d_gates, left, dw, du, db)
+
+
+# ---- gated recurrent unit ----------------------------------------------------------------
+
+
+@lowers("gru_forward")
+def _lower_gru_forward(
+    builder: Builder,
+    out: tuple[Operand, ...],
+    x: Operand,
+    w: Operand,
+    u: Operand,
+    b: Operand,
+    h0: Optional = None,
+    mask: Optional = None,
+    recurrent_mask: Optional = None,
+    *,
+    reset_after: bool = True,
+    reverse: bool = False,
+) -> None:
+    outputs, last, gates, inner = out
+    x, w, u, b, h0, dropped = _in_order(builder, outputs.dtype, x, w, u, b, h0, recurrent_mask)
+    bias = b.view(b.shape[1:]) if reset_after else b
+    recurrent_bias = b.view(b.shape[1:], offset=b.strides[0]) if reset_after else None
+    builder.lower("gemm", _rows(gates), _rows(x), w, bias=bias)
+    masks = masks_in(dropped)
+    operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
+    operands |= {f.OUTPUTS: outputs, f.GATES: gates, f.INNER: inner, f.LAST: last}
+    operands[f.RECURRENT_BIAS] = recurrent_bias
+    groups = max(1, masks) if reset_after else 3
+    _run(
+        builder, _gru_kernels.gru_forward, operands, 3,
+        masks=masks, groups=groups, reverse=reverse, option=reset_after,
+    )  # fmt: skip
+
+
+@lowers("gru_backward")
+def _lower_gru_backward(
+    builder: Builder,
+    out: tuple[Operand, ...],
+    x: Operand,
+    w: Operand,
+    u: Operand,
+    b: Operand,
+    h0: Optional,
+    mask: Optional,
+    recurrent_mask: Optional,
+    outputs: Operand,
+    gates: Operand,
+    inner: Operand,
+    d_outputs: Optional = None,
+    d_last: Optional = None,
+    *,
+    reset_after: bool = True,
+    reverse: bool = False,
+    inputs: bool = True,
+    weights: bool = True,
+) -> None:
+    dtype = out[-1].dtype
+    (dx, dw, du, db), (dh0,) = _split(out, inputs, weights)
+    x, w, u, h0, dropped = _in_order(builder, dtype, x, w, u, h0, recurrent_mask)
+    outputs, gates, inner = _in_order(builder, dtype, outputs, gates, inner)
+    d_outputs, d_last = _in_order(builder, dtype, d_outputs, d_last)
+    masks = masks_in(dropped)
+    units = outputs.shape[2]
+    d_gates = builder.temporary(gates.shape, dtype)
+    d_inner = builder.temporary(outputs.shape, dtype) if reset_after else None
+    left = _left_factors(builder, x, units, masks) if weights else None
+    operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
+    operands |= {f.OUTPUTS: outputs, f.GATES: gates, f.INNER: inner}
+    operands |= {f.LAST: dh0, f.D_LAST: d_last, f.D_OUTPUTS: d_outputs}
+    operands |= {f.D_GATES: d_gates, f.D_INNER: d_inner, f.LEFT: left, f.X: x}
+    operands[f.ONE] = builder.constant(np.ones(1, dtype))
+    if not reset_after:
+        operands[f.ONES] = builder.constant(np.ones(units, dtype))
+    groups = max(1, masks) if reset_after else 3
+    _run(
+        builder, _gru_kernels.gru_backward, operands, 3,
+        masks=masks, groups=groups, reverse=reverse, option=reset_after, transposed=True,
+    )  # fmt: skip
+    if dx is not None:
+        _lower_inputs(builder, dx, d_gates, w)
+    if left is not None:
+        _lower_gru_weights(builder, d_gates, d_inner, inner, left, dw, du, db)
+
+
+def _lower_gru_weights(
+    builder: Builder,
+    d_gates: Operand,
+    d_inner: Optional,
+    inner: Operand,
+    left: Operand,
+    dw: Operand,
+    du: Operand,
+    db: Operand,
+) -> None:
+    """Gradients by W, U and b; the candidate's part of U has factors of its own."""
+    rows, factors = _rows(d_gates), [_rows(part) for part in _entries(left)]
+    units, width = inner.shape[2], left.shape[-1]
+    by_inputs = builder.temporary((width - units, rows.shape[1]), rows.dtype)
+    factor = _columns(factors[0], units, width)
+    builder.lower("gemm", by_inputs, factor, rows, transpose_a=True)
+    builder.copy(_part(by_inputs, 1, width - units), dw)
+    by_states, of_inputs = du, db
+    candidate, factor = _columns(rows, 2 * units, 3 * units), _rows(inner)
+    if d_inner is not None:
+        by_states = builder.temporary((units + 1, rows.shape[1]), rows.dtype)
+        candidate, factor = _rows(d_inner), factors[-1]
+        of_inputs = _part(db, 0, 1)
+    builder.copy(_part(by_inputs, 0, 1), of_inputs.view((1, 3 * units)))
+    gates = _columns(rows, 0, 2 * units)
+    _lower_states(builder, _columns(by_states, 0, 2 * units), gates, factors[:2])
+    _lower_states(builder, _columns(by_states, 2 * units, 3 * units), candidate, [factor])
+    if d_inner is not None:
+        builder.copy(_part(by_states, 0, units), du)
+        builder.copy(_part(by_states, units, units + 1), _part(db, 1, 2))
+
+
+# ---- simple recurrent network ------------------------------------------------------------
+
+
+@lowers("simple_rnn_forward")
+def _lower_simple_rnn_forward(
+    builder: Builder,
+    out: tuple[Operand, ...],
+    x: Operand,
+    w: Operand,
+    u: Operand,
+    b: Operand,
+    h0: Optional = None,
+    mask: Optional = None,
+    recurrent_mask: Optional = None,
+    *,
+    activation: str = "tanh",
+    reverse: bool = False,
+) -> None:
+    outputs, last = out
+    x, w, u, b, h0, dropped = _in_order(builder, outputs.dtype, x, w, u, b, h0, recurrent_mask)
+    products = builder.temporary(outputs.shape, outputs.dtype)
+    builder.lower("gemm", _rows(products), _rows(x), w, bias=b)
+    operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
+    operands |= {f.OUTPUTS: outputs, f.LAST: last, f.INPUTS: products}
+    _run(
+        builder, _simple_rnn_kernels.simple_rnn_forward, operands, 1,
+        masks=masks_in(dropped), groups=1, reverse=reverse, option=_number_of(activation),
+    )  # fmt: skip
+
+
+@lowers("simple_rnn_backward")
+def _lower_simple_rnn_backward(
+    builder: Builder,
+    out: tuple[Operand, ...],
+    x: Operand,
+    w: Operand,
+    u: Operand,
+    b: Operand,
+    h0: Optional,
+    mask: Optional,
+    recurrent_mask: Optional,
+    outputs: Operand,
+    d_outputs: Optional = None,
+    d_last: Optional = None,
+    *,
+    activation: str = "tanh",
+    reverse: bool = False,
+    inputs: bool = True,
+    weights: bool = True,
+) -> None:
+    dtype = out[-1].dtype
+    (dx, dw, du, db), (dh0,) = _split(out, inputs, weights)
+    x, w, u, h0, dropped = _in_order(builder, dtype, x, w, u, h0, recurrent_mask)
+    outputs, d_outputs, d_last = _in_order(builder, dtype, outputs, d_outputs, d_last)
+    masks = masks_in(dropped)
+    d_gates = builder.temporary(outputs.shape, dtype)
+    left = _left_factors(builder, x, outputs.shape[2], masks) if weights else None
+    operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
+    operands |= {f.OUTPUTS: outputs, f.LAST: dh0, f.D_LAST: d_last, f.D_OUTPUTS: d_outputs}
+    operands |= {f.D_GATES: d_gates, f.LEFT: left, f.X: x}
+    operands[f.ONE] = builder.constant(np.ones(1, dtype))
+    _run(
+        builder, _simple_rnn_kernels.simple_rnn_backward, operands, 1,
+        masks=masks, groups=1, reverse=reverse, option=_number_of(activation),
+        transposed=True,
+    )  # fmt: skip
+    if dx is not None:
+        _lower_inputs(builder, dx, d_gates, w)
+    if left is not None:
+        _lower_weights(builder, d_gates, left, dw, du, db)
+
+
+def _number_of(activation: str) -> int:
+    return _simple_rnn_kernels.ACTIVATIONS.index(activation)
+
+
+@on_warmup("program recurrence")
+def _warm() -> None:
+    pack_block.address  # noqa: B018
