@@ -8,17 +8,16 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
 from numpy.typing import NDArray
 
 from tapegrad_kernels._compile import Block, block, native_entry
-from tapegrad_kernels._compile.intrinsic import intrinsic
-from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
-from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, int64_at, pack
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher
+from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, call_block, int64_at, pack
 from tapegrad_kernels._scalar import functions, updates
+from tapegrad_kernels._scalar.update_numbers import Formula
 from tapegrad_kernels.cpu._basis import cpu_basis
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, REAL_NAMES
+from tapegrad_kernels.cpu.optimizers._settings import SETTINGS, apply_update, numbers_at
 
 Array = NDArray[Any]
 Number = float | int | NDArray[Any] | np.generic
@@ -32,8 +31,8 @@ takes as long as updating so many."""
 ARRAYS, NUMBERS = 5, 7
 """Places for arrays and then for numbers in the record of every block."""
 
-# Slots and numbers of each formula.
-FORMULAS = {
+# Slots and numbers of each update.
+UPDATES = {
     "sgd": (0, 2),
     "momentum": (1, 3),
     "nesterov": (1, 3),
@@ -56,33 +55,6 @@ FORMULAS = {
 
 
 @functools.cache
-def numbers_at(place: int, count: int, real: str) -> Callable[..., Any]:
-    """An intrinsic that reads a tuple of numbers from a record, from a place in it on.
-
-    The record holds them as float64; the arithmetic is in the arrays' type.
-    """
-    element = types.float32 if real == "float32" else types.float64
-
-    @intrinsic
-    def read(typing_context: Any, record: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            wide = ir.DoubleType()
-            first = builder.inttoptr(arguments[0], wide.as_pointer())
-            values = []
-            for position in range(place, place + count):
-                at = builder.gep(first, [ir.Constant(ir.IntType(64), position)])
-                value = builder.load(at)
-                if real == "float32":
-                    value = builder.fptrunc(value, ir.FloatType())
-                values.append(value)
-            return context.make_tuple(builder, signature.return_type, values)
-
-        return types.UniTuple(element, count)(types.int64), generate
-
-    return read
-
-
-@functools.cache
 def scalar_updates(real: str) -> Any:
     """The shared update formulas, compiled for the CPU."""
     basis = cpu_basis(real)
@@ -90,7 +62,7 @@ def scalar_updates(real: str) -> Any:
 
 
 def _make_block(name: str, real: str) -> Block:
-    slots, count = FORMULAS[name]
+    slots, count = UPDATES[name]
     at, numbers = POINTER_TO[real], numbers_at(ARRAYS, count, real)
     step = getattr(scalar_updates(real), name)
 
@@ -130,47 +102,64 @@ def _make_block(name: str, real: str) -> Block:
     return block(f"{name}_update.{real}")(loop)
 
 
-_BLOCKS = {
-    (name, np.dtype(real)): _make_block(name, real) for real in REAL_NAMES for name in FORMULAS
+BLOCKS = {
+    (name, np.dtype(real)): _make_block(name, real) for real in REAL_NAMES for name in UPDATES
 }
+"""Blocks by name and dtype."""
 
 
 def _run(  # type: ignore[no-untyped-def]
-    address, chunker, launcher, p, g, s, t, u, n0, n1, n2, n3, n4, n5, n6
+    apply, formula, address, chunker, launcher, p, g, s, t, u, a0, a1, a2, a3, a4, a5, a6
 ):
+    head = (formula, 0, 0, address, chunker, launcher, p.size, CHUNK, ARRAYS)
     arrays = (address_of(p), address_of(g), address_of(s), address_of(t), address_of(u))
-    record = pack((*arrays, n0, n1, n2, n3, n4, n5, n6))
-    run_chunks(address, record, p.size, CHUNK, chunker, launcher)
+    numbers = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    record = pack((*head, a0, a1, a2, a3, a4, a5, a6, *arrays, *numbers))
+    call_block(apply, record, 0, 1)
 
 
 @functools.cache
 def _native_run(dtype: np.dtype[Any]) -> Callable[..., None]:
     vector = numba.types.Array(numba.from_dtype(dtype), 1, "C")
-    arguments = (numba.int64,) * 3 + (vector,) * ARRAYS + (numba.float64,) * NUMBERS
+    arguments = (numba.int64,) * 5 + (vector,) * ARRAYS + (numba.float64,) * SETTINGS
     return native_entry(_run, f"run_update.{dtype.name}", *arguments)
 
 
-_entries: dict[Any, tuple[Callable[..., None], int, int, int]] = {}
+_entries: dict[Any, tuple[Callable[..., None], int, int, int, int, int]] = {}
 
 
-def update(name: str, arrays: tuple[Array, ...], numbers: tuple[float, ...]) -> None:
-    """Run a formula over checked buffers: parameters, gradients, slots."""
-    key = (name, arrays[0].dtype)
+def update(
+    name: str, arrays: tuple[Array, ...], formula: Formula, settings: tuple[Number, ...]
+) -> None:
+    """Run an update over checked buffers: parameters, gradients, slots.
+
+    Parameters
+    ----------
+    name : str
+        One of `UPDATES`.
+    arrays : tuple of ndarray
+        The buffers.
+    formula : Formula
+        What its numbers are computed by.
+    settings : tuple of float or 0-d array
+        What they are computed from.
+    """
+    values = formula.values(*settings)
+    key = (name, arrays[0].dtype, formula.number)
     entry = _entries.get(key)
     if entry is None:
-        run, address = _native_run(key[1]), _BLOCKS[key].address
-        entry = run, address, chunk_block.address, parallel_launcher.address
+        run, address = _native_run(key[1]), BLOCKS[key[:2]].address
+        launch = address, chunk_block.address, parallel_launcher.address
+        entry = run, apply_update.address, formula.number, *launch
         _entries[key] = entry
     # Unused places of the record repeat the first array and zero.
-    run, address, chunker, launcher = entry
+    run, *before = entry
     run(
-        address,
-        chunker,
-        launcher,
+        *before,
         *arrays,
         *(arrays[0],) * (ARRAYS - len(arrays)),
-        *numbers,
-        *(0.0,) * (NUMBERS - len(numbers)),
+        *values,
+        *(0.0,) * (SETTINGS - len(values)),
     )
 
 

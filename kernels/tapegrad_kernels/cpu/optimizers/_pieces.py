@@ -11,16 +11,19 @@ import numba
 import numpy as np
 
 from tapegrad_kernels._compile import block, kernel, native_entry
-from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher
 from tapegrad_kernels._compile.pointers import (
     POINTER_TO,
     address_of,
+    call_block,
     float64_at,
     int64_at,
     pack,
 )
+from tapegrad_kernels._scalar.update_numbers import Formula
 from tapegrad_kernels.cpu._map import REAL_NAMES
-from tapegrad_kernels.cpu.optimizers._elementwise import NUMBERS, Array
+from tapegrad_kernels.cpu.optimizers._elementwise import Array, Number
+from tapegrad_kernels.cpu.optimizers._settings import NO_FORMULA, SETTINGS, apply_update
 
 PIECE = 32_768
 """Elements that a task takes, at most one variable's."""
@@ -90,6 +93,7 @@ def make_squares(real: str) -> Any:
 def _make_blocks(real: str) -> dict[str, Any]:
     at = POINTER_TO[real]
     squares = make_squares(real)
+    one: Any = np.dtype(real).type(1.0)
 
     @block(f"square_pieces.{real}")
     def square_pieces(record, start, stop):  # type: ignore[no-untyped-def]
@@ -104,6 +108,8 @@ def _make_blocks(real: str) -> dict[str, Any]:
         x, table, factors = at(packed[0]), int64_at(packed[4]), at(packed[1])
         for piece in range(start, stop):
             factor = factors[table[3 * piece + 2]]
+            if factor == one:
+                continue
             for i in range(table[3 * piece], table[3 * piece + 1]):
                 x[i] *= factor
 
@@ -117,9 +123,10 @@ BLOCKS = {
 
 
 def _run(  # type: ignore[no-untyped-def]
-    address, chunker, launcher, count, chunk, a, b, c, d, table, results,
-    n0, n1, n2, n3, n4, n5, n6,
+    apply, formula, address, chunker, launcher, count, chunk, a, b, c, d, table, results,
+    a0, a1, a2, a3, a4, a5, a6,
 ):  # fmt: skip
+    head = (formula, 0, 0, address, chunker, launcher, count, chunk, ADDRESSES)
     addresses = (
         address_of(a),
         address_of(b),
@@ -128,18 +135,22 @@ def _run(  # type: ignore[no-untyped-def]
         address_of(table),
         address_of(results),
     )
-    record = pack((*addresses, n0, n1, n2, n3, n4, n5, n6))
-    run_chunks(address, record, count, chunk, chunker, launcher)
+    numbers = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    record = pack((*head, a0, a1, a2, a3, a4, a5, a6, *addresses, *numbers))
+    call_block(apply, record, 0, 1)
 
 
 @functools.cache
-def _entry(name: str, dtype: np.dtype[Any]) -> tuple[Callable[..., None], int, int, int]:
+def _entry(
+    name: str, dtype: np.dtype[Any], formula: int
+) -> tuple[Callable[..., None], int, int, int, int, int]:
     vector = numba.types.Array(numba.from_dtype(dtype), 1, "C")
     table = numba.types.Array(numba.int64, 1, "C")
     results = numba.types.Array(numba.float64, 1, "C")
-    arguments = (numba.int64,) * 5 + (vector,) * 4 + (table, results)
-    run = native_entry(_run, f"run_pieces.{dtype.name}", *arguments, *(numba.float64,) * NUMBERS)
-    return run, BLOCKS[name, dtype].address, chunk_block.address, parallel_launcher.address
+    arguments = (numba.int64,) * 7 + (vector,) * 4 + (table, results)
+    run = native_entry(_run, f"run_pieces.{dtype.name}", *arguments, *(numba.float64,) * SETTINGS)
+    launch = BLOCKS[name, dtype].address, chunk_block.address, parallel_launcher.address
+    return run, apply_update.address, formula, *launch
 
 
 def run_block(
@@ -149,13 +160,21 @@ def run_block(
     arrays: tuple[Array, ...],
     table: Array,
     results: Array,
-    numbers: tuple[float, ...] = (),
+    formula: Formula | None = None,
+    settings: tuple[Number, ...] = (),
 ) -> None:
     """Run a block of `BLOCKS` over ``range(count)``, `chunk` at a time on a thread."""
-    run, *addresses = _entry(name, arrays[0].dtype)
+    values = () if formula is None else formula.values(*settings)
+    number = NO_FORMULA if formula is None else formula.number
+    run, *before = _entry(name, arrays[0].dtype, number)
     padding = (arrays[0],) * (4 - len(arrays))
-    zeros = (0.0,) * (NUMBERS - len(numbers))
-    run(*addresses, count, chunk, *arrays, *padding, table, results, *numbers, *zeros)
+    zeros = (0.0,) * (SETTINGS - len(values))
+    run(*before, count, chunk, *arrays, *padding, table, results, *values, *zeros)
+
+
+def piece_chunk(pieces: int, size: int) -> int:
+    """How many pieces a task takes: as many as make `PIECE` elements on average."""
+    return max(1, pieces * PIECE // max(size, 1))
 
 
 def run_pieces(
@@ -163,17 +182,17 @@ def run_pieces(
     arrays: tuple[Array, ...],
     table: Array,
     results: Array,
-    numbers: tuple[float, ...] = (),
+    formula: Formula | None = None,
+    settings: tuple[Number, ...] = (),
 ) -> None:
     """Run a block over the pieces of a table; small buffers stay on one thread."""
     pieces = table.size // 3
-    # As many pieces for a task as make PIECE elements on average.
-    chunk = max(1, pieces * PIECE // max(arrays[0].size, 1))
-    run_block(name, pieces, chunk, arrays, table, results, numbers)
+    chunk = piece_chunk(pieces, arrays[0].size)
+    run_block(name, pieces, chunk, arrays, table, results, formula, settings)
 
 
-def segment_squares(x: Array, table: Array, firsts: Array) -> Array:
-    """Sum of squares of each segment, in float64."""
+def piece_squares(x: Array, table: Array) -> Array:
+    """Sum of squares of each piece, in float64."""
     partial = np.empty(table.size // 3)
     run_pieces("square_pieces", (x,), table, partial)
-    return np.add.reduceat(partial, firsts)
+    return partial

@@ -63,16 +63,16 @@ def adam_update(
     """
     arrays = (parameters, gradients, momentum, velocity)
     check("adam_update", _NAMES, arrays)
-    numbers = update_numbers.adam(learning_rate, beta_1, beta_2, epsilon, step, weight_decay)
+    settings = learning_rate, beta_1, beta_2, epsilon, step, weight_decay
     if largest_velocity is None:
-        update("adam", arrays, numbers)
+        update("adam", arrays, update_numbers.adam, settings)
         return
     check(
         "adam_update",
         ("parameters", "largest_velocity"),
         (parameters, largest_velocity),
     )
-    update("amsgrad", (*arrays, largest_velocity), numbers)
+    update("amsgrad", (*arrays, largest_velocity), update_numbers.adam, settings)
 
 
 def nadam_update(
@@ -107,8 +107,8 @@ def nadam_update(
     """
     arrays = (parameters, gradients, momentum, velocity)
     check("nadam_update", _NAMES, arrays)
-    numbers = update_numbers.nadam(learning_rate, beta_1, beta_2, epsilon, step, weight_decay)
-    update("nadam", arrays, numbers)
+    settings = learning_rate, beta_1, beta_2, epsilon, step, weight_decay
+    update("nadam", arrays, update_numbers.nadam, settings)
 
 
 def adamax_update(
@@ -142,8 +142,8 @@ def adamax_update(
     """
     arrays = (parameters, gradients, momentum, norm)
     check("adamax_update", ("parameters", "gradients", "momentum", "norm"), arrays)
-    numbers = update_numbers.adamax(learning_rate, beta_1, beta_2, epsilon, step, weight_decay)
-    update("adamax", arrays, numbers)
+    settings = learning_rate, beta_1, beta_2, epsilon, step, weight_decay
+    update("adamax", arrays, update_numbers.adamax, settings)
 
 
 def _warm(real: str) -> None:

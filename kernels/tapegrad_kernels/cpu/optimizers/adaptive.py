@@ -50,7 +50,7 @@ def adagrad_update(
     """
     arrays = (parameters, gradients, accumulator)
     check("adagrad_update", ("parameters", "gradients", "accumulator"), arrays)
-    update("adagrad", arrays, update_numbers.adagrad(learning_rate, epsilon, weight_decay))
+    update("adagrad", arrays, update_numbers.adagrad, (learning_rate, epsilon, weight_decay))
 
 
 def adadelta_update(
@@ -94,7 +94,8 @@ def adadelta_update(
         ("parameters", "gradients", "squared_gradients", "squared_steps"),
         arrays,
     )
-    update("adadelta", arrays, update_numbers.adadelta(learning_rate, rho, epsilon, weight_decay))
+    settings = learning_rate, rho, epsilon, weight_decay
+    update("adadelta", arrays, update_numbers.adadelta, settings)
 
 
 def rmsprop_update(
@@ -157,8 +158,8 @@ def rmsprop_update(
         arrays.append(average_gradient)
     buffers = (parameters, gradients, *arrays)
     check("rmsprop_update", names, buffers)
-    numbers = update_numbers.rmsprop(learning_rate, rho, epsilon, momentum_rate, weight_decay)
-    update(name, buffers, numbers)
+    settings = learning_rate, rho, epsilon, momentum_rate, weight_decay
+    update(name, buffers, update_numbers.rmsprop, settings)
 
 
 def ftrl_update(
@@ -207,10 +208,9 @@ def ftrl_update(
     """
     arrays = (parameters, gradients, accumulator, linear)
     check("ftrl_update", ("parameters", "gradients", "accumulator", "linear"), arrays)
-    numbers = update_numbers.ftrl(
-        learning_rate, learning_rate_power, l1, l2, l2_shrinkage, beta, weight_decay
-    )
-    update("ftrl" if numbers[-1] == 0.5 else "ftrl_power", arrays, numbers)
+    name = "ftrl" if float(learning_rate_power) == -0.5 else "ftrl_power"
+    settings = learning_rate, learning_rate_power, l1, l2, l2_shrinkage, beta, weight_decay
+    update(name, arrays, update_numbers.ftrl, settings)
 
 
 def _warm(real: str) -> None:

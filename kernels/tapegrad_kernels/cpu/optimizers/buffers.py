@@ -10,7 +10,15 @@ from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels._scalar import update_numbers
 from tapegrad_kernels.cpu._map import REAL_NAMES
 from tapegrad_kernels.cpu.optimizers._elementwise import Array, Number, check, update
-from tapegrad_kernels.cpu.optimizers._pieces import run_pieces, segment_squares, segments
+from tapegrad_kernels.cpu.optimizers._factors import (
+    CLIP,
+    CLIP_ALL,
+    DECAY,
+    NORM,
+    SCALE,
+    segment_factors,
+)
+from tapegrad_kernels.cpu.optimizers._pieces import piece_squares, run_pieces, segments
 
 
 def _real_vector(operation: str, x: Array) -> Array:
@@ -47,7 +55,7 @@ def global_norm(x: Array) -> Array:
     """
     x = _real_vector("global_norm", x)
     table, firsts, _ = segments("global_norm", (0,), x.size)
-    return np.sqrt(segment_squares(x, table, firsts)).astype(x.dtype).reshape(())
+    return segment_factors(NORM, x.dtype, firsts, piece_squares(x, table)).reshape(())
 
 
 def variable_norms(x: Array, *, offsets: Sequence[int]) -> Array:
@@ -77,12 +85,14 @@ def variable_norms(x: Array, *, offsets: Sequence[int]) -> Array:
     """
     x = _real_vector("variable_norms", x)
     table, firsts, _ = segments("variable_norms", tuple(offsets), x.size)
-    return np.sqrt(segment_squares(x, table, firsts)).astype(x.dtype)
+    return segment_factors(NORM, x.dtype, firsts, piece_squares(x, table))
+
+
+_NO_SUMS = np.empty(0)
 
 
 def _scale_segments(x: Array, factors: Array, table: Array) -> None:
-    if not (factors == 1.0).all():
-        run_pieces("scale_pieces", (x, factors.astype(x.dtype)), table, np.empty(0))
+    run_pieces("scale_pieces", (x, factors), table, _NO_SUMS)
 
 
 def _checked_limit(operation: str, limit: Number) -> float:
@@ -119,8 +129,9 @@ def clip_by_norm_update(gradients: Array, clipnorm: Number, *, offsets: Sequence
     check("clip_by_norm_update", ("gradients",), (gradients,), read_only="")
     limit = _checked_limit("clip_by_norm_update", clipnorm)
     table, firsts, _ = segments("clip_by_norm_update", tuple(offsets), gradients.size)
-    norms = np.sqrt(segment_squares(gradients, table, firsts))
-    _scale_segments(gradients, limit / np.maximum(norms, limit), table)
+    squares = piece_squares(gradients, table)
+    factors = segment_factors(CLIP, gradients.dtype, firsts, squares, (limit,))
+    _scale_segments(gradients, factors, table)
 
 
 def clip_by_global_norm_update(gradients: Array, clipnorm: Number) -> None:
@@ -148,8 +159,8 @@ def clip_by_global_norm_update(gradients: Array, clipnorm: Number) -> None:
     check("clip_by_global_norm_update", ("gradients",), (gradients,), read_only="")
     limit = _checked_limit("clip_by_global_norm_update", clipnorm)
     table, firsts, _ = segments("clip_by_global_norm_update", (0,), gradients.size)
-    norm = np.sqrt(segment_squares(gradients, table, firsts))
-    factor = np.where(np.isfinite(norm), limit / np.maximum(norm, limit), np.nan)
+    squares = piece_squares(gradients, table)
+    factor = segment_factors(CLIP_ALL, gradients.dtype, firsts, squares, (limit,))
     _scale_segments(gradients, factor, table)
 
 
@@ -176,13 +187,7 @@ def clip_by_value_update(gradients: Array, low: Number, high: Number) -> None:
     array([-1. ,  0.5])
     """
     check("clip_by_value_update", ("gradients",), (gradients,), read_only="")
-    bounds = float(low), float(high)
-    if not bounds[0] <= bounds[1]:
-        raise ValueError(
-            f"clip_by_value_update: low is {bounds[0]:g} and high {bounds[1]:g}; "
-            "low must not be above high"
-        )
-    update("limit", (gradients, gradients), bounds)
+    update("limit", (gradients, gradients), update_numbers.limit, (low, high))
 
 
 def scale_update(buffer: Array, factor: Number) -> None:
@@ -196,8 +201,9 @@ def scale_update(buffer: Array, factor: Number) -> None:
     array([1., 2.])
     """
     check("scale_update", ("buffer",), (buffer,))
-    table, _, _ = segments("scale_update", (0,), buffer.size)
-    _scale_segments(buffer, np.array([float(factor)]), table)
+    table, firsts, _ = segments("scale_update", (0,), buffer.size)
+    factors = segment_factors(SCALE, buffer.dtype, firsts, _NO_SUMS, (float(factor),))
+    _scale_segments(buffer, factors, table)
 
 
 def weight_decay_update(
@@ -240,9 +246,11 @@ def weight_decay_update(
             f"weight_decay_update: got {len(offsets)} offsets and {len(decayed)} entries in "
             "decayed; give one for each variable"
         )
-    table, _, _ = segments("weight_decay_update", tuple(offsets), parameters.size)
-    keep = 1.0 - float(learning_rate) * float(weight_decay)
-    _scale_segments(parameters, np.where(decayed, keep, 1.0), table)
+    table, firsts, _ = segments("weight_decay_update", tuple(offsets), parameters.size)
+    settings = float(learning_rate), float(weight_decay)
+    chosen = np.array(decayed, np.int64)
+    factors = segment_factors(DECAY, parameters.dtype, firsts, _NO_SUMS, settings, chosen)
+    _scale_segments(parameters, factors, table)
 
 
 def ema_update(average: Array, parameters: Array, momentum: Number, step: Number) -> None:
@@ -275,7 +283,7 @@ def ema_update(average: Array, parameters: Array, momentum: Number, step: Number
     """
     arrays = (average, parameters)
     check("ema_update", ("average", "parameters"), arrays, read_only="parameters")
-    update("ema", arrays, update_numbers.ema(momentum, step))
+    update("ema", arrays, update_numbers.ema, (momentum, step))
 
 
 def _warm(real: str) -> None:

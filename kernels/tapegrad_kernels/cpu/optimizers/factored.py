@@ -14,13 +14,7 @@ from tapegrad_kernels._compile.pointers import POINTER_TO, float64_at, int64_at
 from tapegrad_kernels._scalar import update_numbers
 from tapegrad_kernels.cpu._basis import cpu_basis
 from tapegrad_kernels.cpu._map import REAL_NAMES
-from tapegrad_kernels.cpu.optimizers._elementwise import (
-    CHUNK,
-    Array,
-    Number,
-    check,
-    numbers_at,
-)
+from tapegrad_kernels.cpu.optimizers._elementwise import CHUNK, Array, Number, check
 from tapegrad_kernels.cpu.optimizers._pieces import (
     ADDRESSES,
     BLOCKS,
@@ -28,6 +22,7 @@ from tapegrad_kernels.cpu.optimizers._pieces import (
     make_squares,
     run_block,
 )
+from tapegrad_kernels.cpu.optimizers._settings import numbers_at
 from tapegrad_kernels.cpu.optimizers.orthogonal import Shapes, checked_shapes
 
 _COLUMNS = 5
@@ -163,6 +158,11 @@ def adafactor_statistics(shapes: Shapes) -> int:
     return sum(matrices * (rows + columns) for matrices, rows, columns in map(_factored, shapes))
 
 
+def variable_chunk(size: int, variables: int) -> int:
+    """How many variables a task takes: all, if they are small together."""
+    return 1 if size > CHUNK else max(variables, 1)
+
+
 def _factored(shape: Sequence[int]) -> tuple[int, int, int]:
     """Matrices, rows and columns of a variable; no rows for one that is not factored."""
     if len(shape) < 2:
@@ -173,7 +173,9 @@ def _factored(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 @functools.lru_cache(maxsize=256)
-def _table(offsets: tuple[int, ...], shapes: tuple[tuple[int, ...], ...]) -> tuple[Array, int]:
+def factored_table(
+    offsets: tuple[int, ...], shapes: tuple[tuple[int, ...], ...]
+) -> tuple[Array, int]:
     rows, place = [], 0
     for offset, shape in zip(offsets, shapes):
         matrices, height, width = _factored(shape)
@@ -244,20 +246,21 @@ def adafactor_update(
     check("adafactor_update", ("parameters", "gradients"), arrays)
     places, sizes = tuple(offsets), tuple(tuple(shape) for shape in shapes)
     checked_shapes("adafactor_update", sizes, places, parameters.size)
-    table, needed = _table(places, sizes)
+    table, needed = factored_table(places, sizes)
     check("adafactor_update", ("statistics",), (statistics,))
     if statistics.dtype != parameters.dtype or statistics.size != needed:
         raise ValueError(
             f"adafactor_update: statistics have shape {statistics.shape} and dtype "
             f"{statistics.dtype}; these variables need ({needed},) and {parameters.dtype}"
         )
-    numbers = update_numbers.adafactor(
-        learning_rate, beta_2_decay, epsilon_1, epsilon_2, clip_threshold, step, weight_decay
-    )
-    chunk = 1 if parameters.size > CHUNK else max(len(sizes), 1)
+    settings = (
+        learning_rate, beta_2_decay, epsilon_1, epsilon_2, clip_threshold, step, weight_decay,
+    )  # fmt: skip
+    chunk = variable_chunk(parameters.size, len(sizes))
     buffers = (*arrays, statistics, np.empty_like(statistics))
     sums = np.empty(statistics.size)
-    run_block("adafactor", len(sizes), chunk, buffers, table, sums, numbers)
+    formula = update_numbers.adafactor
+    run_block("adafactor", len(sizes), chunk, buffers, table, sums, formula, settings)
 
 
 def _warm(real: str) -> None:

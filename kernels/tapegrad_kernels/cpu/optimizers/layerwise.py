@@ -12,7 +12,8 @@ from tapegrad_kernels._compile.pointers import POINTER_TO, float64_at, int64_at
 from tapegrad_kernels._scalar import update_numbers
 from tapegrad_kernels.cpu._basis import cpu_basis
 from tapegrad_kernels.cpu._map import REAL_NAMES
-from tapegrad_kernels.cpu.optimizers._elementwise import Array, Number, check, numbers_at
+from tapegrad_kernels.cpu.optimizers._elementwise import Array, Number, check
+from tapegrad_kernels.cpu.optimizers._factors import RATIO, segment_factors
 from tapegrad_kernels.cpu.optimizers._pieces import (
     ADDRESSES,
     BLOCKS,
@@ -21,6 +22,7 @@ from tapegrad_kernels.cpu.optimizers._pieces import (
     run_pieces,
     segments,
 )
+from tapegrad_kernels.cpu.optimizers._settings import numbers_at
 
 
 def _make_blocks(real: str) -> dict[str, Any]:
@@ -134,15 +136,13 @@ def lamb_update(
     """
     arrays = (parameters, gradients, momentum, velocity)
     check("lamb_update", ("parameters", "gradients", "momentum", "velocity"), arrays)
-    numbers = update_numbers.lamb(learning_rate, beta_1, beta_2, epsilon, step, weight_decay)
+    settings = learning_rate, beta_1, beta_2, epsilon, step, weight_decay
     table, firsts, _ = segments("lamb_update", tuple(offsets), parameters.size)
-    partial = np.empty((table.size // 3, 2))
-    run_pieces("lamb_moments", arrays, table, partial.reshape(-1), numbers)
-    norms = np.sqrt(np.add.reduceat(partial, firsts))
-    known = (norms > 0.0).all(axis=1)
-    ratios = np.divide(norms[:, 0], norms[:, 1], out=np.ones(len(norms)), where=known)
-    scaled = (parameters, ratios.astype(parameters.dtype), momentum, velocity)
-    run_pieces("lamb_step", scaled, table, partial.reshape(-1), numbers)
+    sums = np.empty(table.size // 3 * 2)
+    run_pieces("lamb_moments", arrays, table, sums, update_numbers.lamb, settings)
+    ratios = segment_factors(RATIO, parameters.dtype, firsts, sums)
+    scaled = (parameters, ratios, momentum, velocity)
+    run_pieces("lamb_step", scaled, table, sums, update_numbers.lamb, settings)
 
 
 def _warm(real: str) -> None:

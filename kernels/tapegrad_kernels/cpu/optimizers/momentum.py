@@ -52,12 +52,13 @@ def sgd_update(
         if float(momentum) != 0.0:
             raise ValueError("sgd_update: momentum needs a velocity; pass an array of zeros")
         check("sgd_update", ("parameters", "gradients"), (parameters, gradients))
-        update("sgd", (parameters, gradients), update_numbers.sgd(learning_rate, weight_decay))
+        settings = learning_rate, weight_decay
+        update("sgd", (parameters, gradients), update_numbers.sgd, settings)
         return
     arrays = (parameters, gradients, velocity)
     check("sgd_update", ("parameters", "gradients", "velocity"), arrays)
-    numbers = update_numbers.momentum(learning_rate, momentum, weight_decay)
-    update("nesterov" if nesterov else "momentum", arrays, numbers)
+    name = "nesterov" if nesterov else "momentum"
+    update(name, arrays, update_numbers.momentum, (learning_rate, momentum, weight_decay))
 
 
 def lion_update(
@@ -101,7 +102,8 @@ def lion_update(
     """
     arrays = (parameters, gradients, momentum)
     check("lion_update", ("parameters", "gradients", "momentum"), arrays)
-    update("lion", arrays, update_numbers.lion(learning_rate, beta_1, beta_2, weight_decay))
+    settings = learning_rate, beta_1, beta_2, weight_decay
+    update("lion", arrays, update_numbers.lion, settings)
 
 
 def _warm(real: str) -> None:

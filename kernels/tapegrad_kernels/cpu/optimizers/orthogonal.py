@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tapegrad_kernels._scalar import update_numbers
 from tapegrad_kernels.cpu.gemm import gemm
 from tapegrad_kernels.cpu.optimizers._elementwise import Array, Number, check, update
-from tapegrad_kernels.cpu.optimizers.buffers import global_norm, scale_update
+from tapegrad_kernels.cpu.optimizers._factors import UNIT, segment_factors
+from tapegrad_kernels.cpu.optimizers._pieces import piece_squares, run_pieces, segments
+from tapegrad_kernels.cpu.optimizers.buffers import weight_decay_update
 
 Shapes = Sequence[Sequence[int]]
 
@@ -46,13 +49,17 @@ def _orthogonalized(x: Array, steps: int, a: float, b: float, c: float) -> Array
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = np.ascontiguousarray(x.T)
-    x = x / (global_norm(x.reshape(-1)) + x.dtype.type(1e-7))
+    else:
+        x = x.copy()
+    flat = x.reshape(-1)
+    table, firsts, _ = segments("muon_update", (0,), flat.size)
+    factor = segment_factors(UNIT, x.dtype, firsts, piece_squares(flat, table))
+    run_pieces("scale_pieces", (flat, factor), table, np.empty(0))
     diagonal = np.arange(x.shape[0])
     for _ in range(steps):
         gram = gemm(x, x, transpose_b=True)
         polynomial = gemm(gram, gram)
-        polynomial *= c
-        polynomial += b * gram
+        update("ema", (polynomial.reshape(-1), gram.reshape(-1)), update_numbers.pair, (c, b))
         polynomial[diagonal, diagonal] += a
         x = gemm(polynomial, x)
     return x.T if tall else x
@@ -127,8 +134,8 @@ def muon_update(
                 "orthogonalized, give the others to adam_update"
             )
     rate, mass = float(learning_rate), float(momentum_rate)
-    scale_update(parameters, 1.0 - rate * float(weight_decay))
-    update("ema", (momentum, gradients), (mass, 1.0))
+    weight_decay_update(parameters, rate, weight_decay)
+    update("ema", (momentum, gradients), update_numbers.pair, (mass, 1.0))
     a, b, c = coefficients
     for shape, offset in zip(sizes, offsets):
         part = slice(offset, offset + math.prod(shape))
@@ -136,12 +143,12 @@ def muon_update(
             continue
         direction = momentum[part]
         if nesterov:
-            direction = direction * mass
-            direction += gradients[part]
+            direction = direction.copy()
+            update("ema", (direction, gradients[part]), update_numbers.pair, (mass, 1.0))
         step = _orthogonalized(direction.reshape(shape), steps, a, b, c)
         stretch = 1.0 if rms_rate is None else math.sqrt(max(shape)) * rms_rate
-        matrix = parameters[part].reshape(shape)
-        matrix -= (rate * stretch) * step
+        flat = np.ascontiguousarray(step).reshape(-1)
+        update("sgd", (parameters[part], flat), update_numbers.stretched, (rate, stretch))
 
 
 __all__ = ["muon_update"]

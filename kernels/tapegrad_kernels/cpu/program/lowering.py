@@ -66,6 +66,22 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "simple_rnn_backward",
         "simple_rnn_forward",
     ),
+    "updates": (
+        "adadelta_update",
+        "adagrad_update",
+        "adam_update",
+        "adamax_update",
+        "clip_by_value_update",
+        "ema_update",
+        "ftrl_update",
+        "gather_flat",
+        "increment",
+        "lion_update",
+        "nadam_update",
+        "number_update",
+        "rmsprop_update",
+        "sgd_update",
+    ),
 }
 """Kernels by the module of this package that holds their lowerings."""
 

@@ -1,0 +1,124 @@
+"""Optimizer updates as rows of a program: the bits of the ordinary calls, and their errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from kernels.program.native import Native, assert_same_bits
+
+import tapegrad.ops  # noqa: F401  (enters the effects)
+from tapegrad_kernels import cpu
+
+SIZES = (0, 1, 37, 70_001)
+RATE, STEP = np.array(0.01), np.array(7)
+
+# Name: number of slots, settings after the buffers, keywords.
+UPDATES: dict[str, tuple[str, int, tuple[Any, ...], dict[str, Any]]] = {
+    "sgd decay": ("sgd_update", 0, (None, RATE), {"weight_decay": 0.1}),
+    "momentum": ("sgd_update", 1, (RATE, 0.9), {}),
+    "nesterov": ("sgd_update", 1, (RATE, np.array(0.9, np.float32), True, 0.1), {}),
+    "lion": ("lion_update", 1, (RATE, 0.9, 0.99, 0.1), {}),
+    "adagrad": ("adagrad_update", 1, (RATE, 1e-7), {}),
+    "adadelta": ("adadelta_update", 2, (RATE, 0.9, 1e-7, 0.1), {}),
+    "rmsprop": ("rmsprop_update", 1, (None, None, RATE, 0.9, 1e-3), {}),
+    "rmsprop momentum": ("rmsprop_update", 2, (None, RATE, 0.9, 1e-3, 0.5), {}),
+    "rmsprop centered": ("rmsprop_update", 3, (RATE, 0.9, 1e-3, 0.5, 0.1), {}),
+    "ftrl": ("ftrl_update", 2, (RATE,), {"l1": 0.01, "beta": 0.1}),
+    "ftrl power": ("ftrl_update", 2, (RATE, -0.6, 0.01, 0.1, 0.2), {"weight_decay": 0.1}),
+    "adam": ("adam_update", 2, (RATE, 0.9, 0.999, 1e-7, STEP), {}),
+    "adam int step": ("adam_update", 2, (0.01, 0.9, 0.999, 1e-7, 3, None, 0.1), {}),
+    "adam uint8 step": ("adam_update", 2, (RATE, 0.9, 0.999, 1e-7, STEP.astype(np.uint8)), {}),
+    "nadam": ("nadam_update", 2, (RATE, 0.9, 0.999, 1e-7, STEP), {"weight_decay": 0.1}),
+    "adamax": ("adamax_update", 2, (RATE, 0.9, 0.999, 1e-7, STEP, 0.1), {}),
+    "ema": ("ema_update", 0, (0.9, STEP), {}),
+}
+
+
+def buffers(count: int, size: int, dtype: str) -> list[np.ndarray]:
+    generator = np.random.default_rng(size)
+    return [abs(generator.normal(size=size)).astype(dtype) for _ in range(count)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("case", UPDATES)
+def test_updates(case, size, dtype):
+    name, slots, settings, params = UPDATES[case]
+    arrays = buffers(2 + slots, size, dtype)
+    arrays[1] -= np.asarray(0.5, dtype)
+    assert_same_bits(name, *arrays, *settings, **params)
+
+
+def test_amsgrad():
+    p, g, m, v, largest = buffers(5, 100, "float32")
+    settings = RATE, 0.9, 0.999, 1e-7, STEP
+    assert_same_bits("adam_update", p, g, m, v, *settings, largest)
+    assert_same_bits("adam_update", p, g, m, v, *settings, largest, 0.1)
+
+
+FORMULAS = {
+    "adam_update": (2, lambda t: (RATE, 0.9, 0.999, 1e-7, t)),
+    "nadam_update": (2, lambda t: (RATE, 0.9, 0.999, 1e-7, t)),
+    "adamax_update": (2, lambda t: (RATE, 0.9, 0.999, 1e-7, t)),
+    "ema_update": (0, lambda t: (0.9, t)),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_counters_are_read_when_the_rows_run(name):
+    slots, settings = FORMULAS[name]
+    step = np.array(0)
+    arrays = buffers(2 + slots, 33, "float64")
+    native = Native(name, (*arrays, *settings(step)), {}, None)
+    counter = native.arguments[-1]
+    for _ in range(1500):
+        step += 1
+        counter += 1
+        getattr(cpu, name)(*arrays, *settings(step))
+        assert native.run() == 0
+    for wanted, got in zip(arrays, native.arguments):
+        np.testing.assert_array_equal(got.view(np.int64), wanted.view(np.int64))
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_steps_below_one_set_the_status(name):
+    slots, settings = FORMULAS[name]
+    arrays = buffers(2 + slots, 8, "float32")
+    native = Native(name, (*arrays, *settings(np.array(0))), {}, None)
+    assert native.run() != 0
+    for wanted, got in zip(arrays, native.arguments):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_bounds():
+    (g,) = buffers(1, 1000, "float32")
+    g[3] = np.nan
+    assert_same_bits("clip_by_value_update", g, -0.3, 0.4)
+    assert_same_bits("clip_by_value_update", g, np.array(0.1), np.array(0.1, np.float32))
+    assert Native("clip_by_value_update", (g, np.array(1.0), np.array(0.0)), {}, None).run() != 0
+    assert Native("clip_by_value_update", (g, np.array(np.nan), 0.0), {}, None).run() != 0
+
+
+def test_ftrl_rate_must_be_above_zero():
+    arrays = buffers(4, 8, "float32")
+    assert Native("ftrl_update", (*arrays, np.array(0.0)), {}, None).run() != 0
+
+
+@pytest.mark.parametrize("target", ["float32", "float64"])
+def test_gather(target):
+    x = np.random.default_rng(0).normal(size=(6, 5))
+    arrays = (x, x.T.astype(np.float32), np.array(3, np.float32), x[::2, 1:4], np.zeros((0, 4)))
+    offsets = (0, 32, 64, 80, 96)
+    assert_same_bits("gather_flat", np.zeros(100, target), *arrays, offsets=offsets)
+    with pytest.raises(Exception, match="beyond"):
+        Native("gather_flat", (np.zeros(10, target), x), {"offsets": (0,)}, None)
+
+
+def test_counters():
+    import tapegrad.optimizers  # noqa: F401
+
+    assert_same_bits("increment", np.array(41))
+    for every, done in ((1, 0), (1, 5), (3, 0), (3, 2), (3, 3)):
+        assert_same_bits("number_update", np.array(0), np.array(done), every=every)
