@@ -80,7 +80,7 @@ def test_feature_maps_of_every_layer(rng):
     assert [a.shape for a in activations] == [(1, 10, 10, 4), (1, 5, 5, 4), (1, 3, 3, 6)]
     filters, biases = model.layers[0].get_weights()
     patch = np.maximum(np.einsum("ijc,ijcf->f", image[:3, :3], filters) + biases, 0)
-    np.testing.assert_allclose(activations[0][0, 0, 0], patch, rtol=1e-5)
+    np.testing.assert_allclose(activations[0][0, 0, 0], patch, rtol=1e-5, atol=1e-6)
     pooled = activations[0].reshape(1, 5, 2, 5, 2, 4).max(axis=(2, 4))
     np.testing.assert_array_equal(activations[1], pooled)
 

@@ -316,7 +316,7 @@ def test_a_truncated_backup_is_refused(tmp_path, part):
 def test_a_backup_with_any_byte_changed_is_refused(tmp_path):
     interrupted(tmp_path)
     content = bytearray((tmp_path / FILE).read_bytes())
-    for place in RNG.integers(0, len(content), 25):
+    for place in np.random.default_rng(1).integers(0, len(content), 25):
         changed = bytearray(content)
         changed[place] ^= 0x21
         (tmp_path / FILE).write_bytes(changed)
