@@ -44,6 +44,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "where",
     ),
     "products": ("dense", "gemm", "matmul"),
+    "reductions": (
+        *("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "relu_bias_grad"),
+        *("sum", "sum_to_shape"),
+    ),
     "convolutions": ("conv2d", "conv2d_input_grad", "conv2d_kernel_grad", "conv2d_with_bias"),
     "windows": (
         "avg_pool2d",
@@ -81,6 +85,17 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "number_update",
         "rmsprop_update",
         "sgd_update",
+    ),
+    "segment_updates": (
+        "adafactor_update",
+        "clip_by_global_norm_update",
+        "clip_by_norm_update",
+        "global_norm",
+        "lamb_update",
+        "muon_update",
+        "scale_update",
+        "variable_norms",
+        "weight_decay_update",
     ),
 }
 """Kernels by the module of this package that holds their lowerings."""
