@@ -36,6 +36,7 @@ def test_like_numpy_in_every_layout(name, dtype):
                 want = np.asarray(getattr(np, name)(x, axis=axis, keepdims=keepdims))
                 assert isinstance(got, np.ndarray)
                 assert got.dtype == want.dtype
+                assert got.shape == want.shape
                 if name == "mean":
                     np.testing.assert_allclose(got, want, rtol=4 * np.finfo(dtype).eps, atol=1e-6)
                 else:

@@ -10,12 +10,16 @@ pairwise summation of NumPy.
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tapegrad_kernels._compile import Block, block, kernel
+from tapegrad_kernels._compile import Block, block, kernel, native_entry
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
 from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, int64_at, pack
 from tapegrad_kernels.cpu import _basis
@@ -27,8 +31,6 @@ PIECE = 512
 """Elements that are added in the array's own type."""
 CHUNK = 16_384
 """Elements that one task handles: a multiple of `PIECE`."""
-FEW = 128
-"""Numbers that NumPy adds in one pass, in a fixed order."""
 ROW_BLOCK = 256
 """Rows that one task adds up when the leading axes go."""
 COLUMN_BLOCK = 1024
@@ -123,19 +125,22 @@ def _make_blocks(operation: str, real: str) -> dict[str, Block]:
 
     @block(f"{operation}.columns.{real}")
     def columns(record, start, stop):  # type: ignore[no-untyped-def]
-        # A task is a block of rows by a block of columns; its sums go to a row of `partial`.
+        # A task is a block of rows by a block of columns of one of several matrices; its
+        # sums go to a row of `partial`.
         packed = int64_at(record)
         x, partial, height, width = at(packed[0]), at(packed[1]), packed[2], packed[3]
         across = (width + COLUMN_BLOCK - 1) // COLUMN_BLOCK
+        blocks = (height + ROW_BLOCK - 1) // ROW_BLOCK
         for task in range(start, stop):
             down = task // across
             left = (task - down * across) * COLUMN_BLOCK
             right = min(left + COLUMN_BLOCK, width)
             for j in range(left, right):
                 partial[down * width + j] = first
+            matrix = down // blocks
+            i = matrix * height + (down - matrix * blocks) * ROW_BLOCK
+            bottom = min(i + ROW_BLOCK, (matrix + 1) * height)
             # Four rows at a time, so that the sums are loaded and stored a quarter as often.
-            bottom = min((down + 1) * ROW_BLOCK, height)
-            i = down * ROW_BLOCK
             while i + 4 <= bottom:
                 at_0, at_1 = i * width, (i + 1) * width
                 at_2, at_3 = (i + 2) * width, (i + 3) * width
@@ -154,6 +159,37 @@ def _make_blocks(operation: str, real: str) -> dict[str, Block]:
     return {"chunks": chunks, "rows": rows, "columns": columns}
 
 
+def _make_join(real: str) -> Block:
+    at = POINTER_TO[real]
+    compensated = real == "float64"
+
+    @block(f"sum.join.{real}")
+    def join(record, start, stop):  # type: ignore[no-untyped-def]
+        # The sums that blocks of rows left, `height` rows of them for each result.
+        packed = int64_at(record)
+        partial, y, height, width = at(packed[0]), at(packed[1]), packed[2], packed[3]
+        for position in range(start, stop):
+            matrix = position // width
+            here = matrix * height * width + position - matrix * width
+            total = 0.0
+            error = 0.0
+            for _ in range(height):
+                term = float(partial[here])
+                here += width
+                if compensated:
+                    new = total + term
+                    if abs(total) >= abs(term):
+                        error += (total - new) + term
+                    else:
+                        error += (term - new) + total
+                    total = new
+                else:
+                    total += term
+            y[position] = total + error if error == error else total
+
+    return join
+
+
 _BLOCKS = {
     (operation, np.dtype(real)): _make_blocks(operation, real)
     for operation in ("sum", "max", "min")
@@ -161,13 +197,37 @@ _BLOCKS = {
 }
 
 
-@kernel
+JOIN = {np.dtype(real): _make_join(real) for real in REAL_NAMES}
+"""Blocks that add partial sums."""
+
+
+def block_of(operation: str, layout: str, dtype: np.dtype[Any]) -> Block:
+    """The block of sum, max or min for chunks, rows, columns, or to join partial sums."""
+    return JOIN[dtype] if layout == "join" else _BLOCKS[operation, dtype][layout]
+
+
+def chunk_of(layout: str, height: int, width: int) -> int:
+    """Tasks that one thread takes: rows of `width` elements, parts of `height` by `width`."""
+    if layout == "rows":
+        return max(1, CHUNK // width)
+    if layout == "join":
+        return max(1, CHUNK // height)
+    return max(1, CHUNK // (min(height, ROW_BLOCK) * min(width, COLUMN_BLOCK)))
+
+
 def _run(address, chunker, launcher, chunk, x, y, p, q, count):  # type: ignore[no-untyped-def]
     record = pack((address_of(x), address_of(y), p, q))
     run_chunks(address, record, count, chunk, chunker, launcher)
 
 
-_entries: dict[Any, tuple[int, int, int]] = {}
+@functools.cache
+def _native_run(*kinds: str) -> Callable[..., None]:
+    vectors = [numba.types.Array(numba.from_dtype(np.dtype(kind)), 1, "C") for kind in kinds]
+    integers = (numba.int64,) * 4
+    return native_entry(_run, f"run.{'.'.join(kinds)}", *integers, *vectors, *(numba.int64,) * 3)
+
+
+_entries: dict[Any, tuple[Any, int, int, int]] = {}
 
 
 def _call(
@@ -176,61 +236,97 @@ def _call(
     key = (operation, layout, x.dtype)
     entry = _entries.get(key)
     if entry is None:
-        chosen = _BLOCKS[operation, x.dtype][layout]
-        entry = chosen.address, chunk_block.address, parallel_launcher.address
+        chosen = block_of(operation, layout, x.dtype)
+        run = _native_run(x.dtype.name, y.dtype.name)
+        entry = run, chosen.address, chunk_block.address, parallel_launcher.address
         _entries[key] = entry
-    _run(*entry, chunk, x, y, p, q, count)
-
-
-_FINISH: dict[str, Any] = {"sum": np.add, "max": np.maximum, "min": np.minimum}
+    run, address, chunker, launcher = entry
+    run(address, chunker, launcher, chunk, x, y, p, q, count)
 
 
 def over_all(operation: str, x: Array) -> Array:
     """Reduce a C-contiguous array to a 0-d array; `operation` is sum, max or min."""
-    if x.size <= FEW and operation == "sum":  # NumPy is done before a kernel is called
-        return np.asarray(np.add.reduce(x, axis=None))
-    count = -(-x.size // CHUNK)
-    partial = np.empty(count)
-    _call(operation, "chunks", x.reshape(-1), partial, x.size, 0, count, 1)
-    if count == 1:
-        return np.array(partial[0], x.dtype)
-    if count > CHUNK:
-        return over_all(operation, partial).astype(x.dtype)
-    # Few enough for NumPy, whose order for a contiguous array is fixed.
-    return np.asarray(_FINISH[operation].reduce(partial)).astype(x.dtype)
+    size = x.size
+    x = x if x.ndim == 1 else x.reshape(-1)
+    if size > CHUNK:
+        count = -(-size // CHUNK)
+        partial = np.empty(count)
+        _call(operation, "chunks", x, partial, size, 0, count, 1)
+        whole = np.empty(1)
+        if operation == "sum":
+            _call("sum", "join", partial, whole, count, 1, 1, 1)
+        else:
+            _call(operation, "rows", partial, whole, count, 0, 1, 1)
+        return whole.reshape(()).astype(x.dtype, copy=False)
+    y = np.empty(1, x.dtype)
+    _call(operation, "rows", x, y, size, 0, 1, 1)
+    return y.reshape(())
 
 
 def over_trailing(operation: str, x: Array, height: int, width: int) -> Array:
     """Reduce each of `height` rows of `width` elements."""
     y = np.empty(height, x.dtype)
-    _call(operation, "rows", x.reshape(-1), y, width, 0, height, max(1, CHUNK // width))
+    chunk = chunk_of("rows", height, width)
+    _call(operation, "rows", x.reshape(-1), y, width, 0, height, chunk)
     return y
 
 
-def over_leading(operation: str, x: Array, height: int, width: int) -> Array:
-    """Reduce each of `width` columns of `height` elements."""
+def over_middle(operation: str, x: Array, matrices: int, height: int, width: int) -> Array:
+    """Reduce each of `width` columns of `height` elements, in each of several matrices."""
     down, across = -(-height // ROW_BLOCK), -(-width // COLUMN_BLOCK)
-    partial = np.empty((down, width), x.dtype)
-    chunk = max(1, CHUNK // (min(height, ROW_BLOCK) * min(width, COLUMN_BLOCK)))
-    _call(
-        operation,
-        "columns",
-        x.reshape(-1),
-        partial.reshape(-1),
-        height,
-        width,
-        down * across,
-        chunk,
-    )
+    partial = np.empty(matrices * down * width, x.dtype)
+    chunk = chunk_of("columns", height, width)
+    count = matrices * down * across
+    _call(operation, "columns", x.reshape(-1), partial, height, width, count, chunk)
     if down == 1:
-        return partial[0]
+        return partial
     if operation == "sum":
-        return sum_of_partials(partial)
-    return _FINISH[operation].reduce(partial, axis=0)
+        return sum_of_partials(partial, matrices, down, width)
+    return over_middle(operation, partial, matrices, down, width)
 
 
-def sum_of_partials(partial: Array) -> Array:
-    """Add the rows of sums that blocks of rows left."""
-    # Transposed, so that NumPy adds each column's partial sums pairwise.
-    columns = np.ascontiguousarray(partial.T)
-    return columns.sum(axis=1, dtype=np.float64).astype(partial.dtype, copy=False)
+def sum_of_partials(partial: Array, matrices: int, down: int, width: int) -> Array:
+    """Add the rows of sums that `down` blocks of rows of each matrix left."""
+    y = np.empty(matrices * width, partial.dtype)
+    _call("sum", "join", partial, y, down, width, y.size, chunk_of("join", down, width))
+    return y
+
+
+@functools.lru_cache(256)
+def passes(shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """What to do to reduce axes of a C-contiguous array: neighbours at once, the last first.
+
+    Each pass reduces the middle axis of an array of three, which it takes the result of the
+    one before as.
+    """
+    groups: list[list[int]] = []
+    for axis, length in enumerate(shape):
+        reduced = axis in axes
+        if groups and groups[-1][0] == reduced:
+            groups[-1][1] *= length
+        else:
+            groups.append([reduced, length])
+    found = []
+    inner = 1
+    for position in range(len(groups) - 1, -1, -1):
+        reduced, length = groups[position]
+        if reduced:
+            outer = math.prod([group[1] for group in groups[:position]])
+            found.append((outer, length, inner))
+        else:
+            inner *= length
+    return found
+
+
+def over_axes(operation: str, x: Array, axes: tuple[int, ...]) -> Array:
+    """Reduce axes of a C-contiguous array that has elements; the result is flat."""
+    if len(axes) == x.ndim:
+        return over_all(operation, x)
+    for outer, length, inner in passes(x.shape, axes):
+        if inner > 1:
+            x = over_middle(operation, x, outer, length, inner)
+        elif outer > 1:
+            x = over_trailing(operation, x, outer, length)
+        else:
+            x = over_all(operation, x)
+    return x

@@ -1,16 +1,15 @@
 """Sums, means, products and extremes, over all elements or along axes.
 
-float32 and float64 arrays in C order have kernels for the three layouts that
-networks need: everything, the trailing axes (rows) and the leading axes
-(columns, as for the gradient of a bias). NumPy does the rest.
+float32 and float64 have kernels for three layouts: everything, the trailing axes (rows)
+and axes in front of others (columns, as for the gradient of a bias). Axes that are apart
+go one after another. NumPy does the other types.
 
-The bits of a result do not depend on the number of threads, and sums are more
+The bits of a result depend neither on the number of threads nor on strides, and sums are more
 accurate than NumPy's (see `tapegrad_kernels.cpu._reduction_kernels`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, REAL_NAMES
-from tapegrad_kernels.cpu._reduction_kernels import over_all, over_leading, over_trailing
+from tapegrad_kernels.cpu._reduction_kernels import (
+    over_all,
+    over_axes,
+    over_middle,
+)
 
 Array = NDArray[Any]
 Axis = int | Sequence[int] | None
@@ -27,7 +30,7 @@ Axis = int | Sequence[int] | None
 _REALS = frozenset((FLOAT32, FLOAT64))
 
 
-def _normalized(axis: Axis, ndim: int) -> tuple[int, ...]:
+def normalized_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """The axes as a sorted tuple of non-negative numbers, by NumPy's rules."""
     if axis is None:
         return tuple(range(ndim))
@@ -41,28 +44,15 @@ def _reduce(operation: str, x: Any, axis: Axis) -> tuple[Array | None, tuple[int
     """The reduced array, if a kernel serves; the axes; the array."""
     x = np.asarray(x)
     shape = x.shape
-    axes = _normalized(axis, len(shape))
+    axes = normalized_axes(axis, len(shape))
     # Without the check of the size, the extreme of nothing would be an infinity.
     if not axes or x.size == 0 or x.dtype not in _REALS:
         return None, axes, x
-    kept = len(shape) - len(axes)
-    if not x.flags.c_contiguous:
-        if not (kept == 0 and x.flags.f_contiguous):
-            return None, axes, x
-        x = x.T  # which elements meet does not matter, only that it is fixed
-    if kept == 0:
-        return over_all(operation, x), axes, x
-    if axes[0] == kept and axes[-1] == len(shape) - 1:
-        shape = shape[:kept]
-        height = math.prod(shape)
-        y = over_trailing(operation, x, height, x.size // height)
-    elif axes[-1] == len(axes) - 1:
-        shape = shape[len(axes) :]
-        width = math.prod(shape)
-        y = over_leading(operation, x, x.size // width, width)
-    else:
-        return None, axes, x
-    return (y if kept == 1 else y.reshape(shape)), axes, x
+    # In C order whatever the strides, so that bits depend on the elements alone.
+    y = over_axes(operation, np.asarray(x, order="C"), axes)
+    if y.ndim + len(axes) != len(shape):
+        y = y.reshape([n for i, n in enumerate(shape) if i not in axes])
+    return y, axes, x
 
 
 def _is_plain_matrix(x: Array) -> bool:
@@ -99,7 +89,8 @@ def sum(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
     array([4., 6.])
     """
     if axis == 0 and type(x) is np.ndarray and _is_plain_matrix(x) and not keepdims:
-        return over_leading("sum", x, *x.shape)  # the gradient of a bias
+        height, width = x.shape
+        return over_middle("sum", x, 1, height, width)  # the gradient of a bias
     y, axes, array = _reduce("sum", x, axis)
     if y is None:
         return np.asarray(np.sum(array, axis=axes, keepdims=keepdims))
@@ -174,15 +165,15 @@ def min(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
 def prod(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Product of the elements along axes; parameters and shapes as in `sum`.
 
-    NumPy's: another order could overflow where this one does not.
+    NumPy's, in C order: another order could overflow where this one does not.
 
     Examples
     --------
     >>> prod(np.array([2.0, 3.0]))
     array(6.)
     """
-    x = np.asarray(x)
-    return np.asarray(np.prod(x, axis=_normalized(axis, x.ndim), keepdims=keepdims))
+    x = np.asarray(x, order="C")
+    return np.asarray(np.prod(x, axis=normalized_axes(axis, x.ndim), keepdims=keepdims))
 
 
 def _warm(operation: str, real: str) -> None:

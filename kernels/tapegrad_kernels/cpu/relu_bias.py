@@ -67,6 +67,11 @@ def _make_block(real: str) -> Block:
 _BLOCKS = {np.dtype(real): _make_block(real) for real in REAL_NAMES}
 
 
+def block_of(dtype: np.dtype[Any]) -> Block:
+    """The block of float32 or float64."""
+    return _BLOCKS[dtype]
+
+
 @kernel
 def _run(address, chunker, launcher, chunk, g, y, x, partial, height, width, count):  # type: ignore[no-untyped-def]
     record = pack((address_of(g), address_of(y), address_of(x), address_of(partial), height, width))
@@ -112,14 +117,14 @@ def relu_bias_grad(g: Array, y: Array) -> tuple[Array, Array]:
             "an axis at least"
         )
     width = g.shape[-1]
-    usual = g.dtype == y.dtype and g.flags.c_contiguous and y.flags.c_contiguous and g.size
-    if not usual or g.dtype not in _BLOCKS:
+    if g.dtype != y.dtype or g.dtype not in _BLOCKS or not g.size:
         x = np.asarray(relu_grad(g, y))
         return x, np.asarray(sum(x, axis=tuple(range(x.ndim - 1))))
+    g, y = np.asarray(g, order="C"), np.asarray(y, order="C")
     height = g.size // width
     count = -(-height // ROW_BLOCK)
     x = np.empty(g.shape, g.dtype)
-    partial = np.empty((count, width), g.dtype)
+    partial = np.empty(count * width, g.dtype)
     entry = _entries.get(g.dtype)
     if entry is None:
         chosen = _BLOCKS[g.dtype]
@@ -128,10 +133,10 @@ def relu_bias_grad(g: Array, y: Array) -> tuple[Array, Array]:
             chunk_block.address,
             parallel_launcher.address,
         )
-    flat = g.reshape(-1), y.reshape(-1), x.reshape(-1), partial.reshape(-1)
+    flat = g.reshape(-1), y.reshape(-1), x.reshape(-1), partial
     chunk = max(1, CHUNK // (min(height, ROW_BLOCK) * width))
     _run(*entry, chunk, *flat, height, width, count)
-    return x, partial[0] if count == 1 else sum_of_partials(partial)
+    return x, partial if count == 1 else sum_of_partials(partial, 1, count, width)
 
 
 def _warm(real: str) -> None:
