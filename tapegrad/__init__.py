@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         transforms,
         utils,
     )
+    from tapegrad._jit import cond, jit, scan, while_loop
     from tapegrad._threads import get_num_threads, set_num_threads
     from tapegrad.initializers import Initializer
     from tapegrad.layers import Input, InputSpec, Layer
@@ -94,8 +95,8 @@ _MODULES = (
 )
 
 _NAMES = {
-    "Input": "layers",
     "Initializer": "initializers",
+    "Input": "layers",
     "InputSpec": "layers",
     "Layer": "layers",
     "Loss": "losses",
@@ -104,20 +105,24 @@ _NAMES = {
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
+    "cond": "_jit",
     "elementwise_grad": "transforms",
     "get_num_threads": "_threads",
     "grad": "transforms",
     "hessian": "transforms",
     "hessian_vector_product": "transforms",
     "hvp": "transforms",
-    "load_model": "saving",
     "jacobian": "transforms",
+    "jit": "_jit",
+    "load_model": "saving",
     "make_hvp": "transforms",
     "make_jvp": "transforms",
     "make_vjp": "transforms",
+    "scan": "_jit",
     "set_num_threads": "_threads",
     "set_seed": "random",
     "value_and_grad": "transforms",
+    "while_loop": "_jit",
 }
 
 __all__ = [
@@ -136,6 +141,7 @@ __all__ = [
     "Variable",
     "activations",
     "callbacks",
+    "cond",
     "constraints",
     "data",
     "datasets",
@@ -151,6 +157,7 @@ __all__ = [
     "hvp",
     "initializers",
     "jacobian",
+    "jit",
     "layers",
     "load_model",
     "losses",
@@ -168,6 +175,7 @@ __all__ = [
     "random",
     "regularizers",
     "saving",
+    "scan",
     "set_floatx",
     "set_num_threads",
     "set_seed",
@@ -176,6 +184,7 @@ __all__ = [
     "transforms",
     "utils",
     "value_and_grad",
+    "while_loop",
 ]
 
 

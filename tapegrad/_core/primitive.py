@@ -222,6 +222,8 @@ class Effect(Primitive):
         self.mutates = mutates
 
     def __call__(self, *args: Any, **params: Any) -> None:
+        if thread.recorder is not None:
+            thread.recorder.before_effect(self)
         data: list[Any] = []
         for position, argument in enumerate(args):
             kind = type(argument)

@@ -23,6 +23,9 @@ class Recorder(Listener, Protocol):
     def read(self, value: Any) -> None:
         """Take note that Python is about to see the elements of a Tensor."""
 
+    def before_effect(self, primitive: Any) -> None:
+        """Take note that Variables are about to be written."""
+
     def variable_created(self, variable: Any) -> None:
         """Take note of a new Variable."""
 

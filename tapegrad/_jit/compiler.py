@@ -17,6 +17,7 @@ from tapegrad._jit.program import OutputPlace, Program, Step
 from tapegrad._jit.trace import CONSTANT, INPUT, RESULT, VARIABLE, Operation, Trace, Value, leaves
 from tapegrad._jit.views import view_of
 from tapegrad_kernels.cpu.program import Builder, Layout, NotNative, Operand
+from tapegrad_kernels.cpu.program.batches import lower_gather_batch
 from tapegrad_kernels.cpu.program.lowering import lower
 from tapegrad_kernels.cpu.program.operand import FIRST_FREE
 
@@ -190,6 +191,9 @@ class Compiler:
             if not isinstance(source, Operand):
                 raise NotNative("reshape of a number")
             builder.copy(source, out.view(source.shape))  # type: ignore[union-attr]
+            return
+        if operation.name == "gather_batch":
+            lower_gather_batch(builder, out, *arguments)
             return
         lower(builder, operation.name, out, arguments, operation.params)
 

@@ -101,7 +101,7 @@ class JitFunction:
 
     def _record(self, entry: _Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the function, and make a program of what it did."""
-        recorder = Recorder()
+        recorder = Recorder(first=entry.attempts == 0)
         args, kwargs = rebuild(args, kwargs, recorder.input)
         with recorder:
             result = self._function(*args, **kwargs)

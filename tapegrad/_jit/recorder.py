@@ -39,15 +39,18 @@ class Recorder:
         Why the call cannot become a program, once that is known.
     created : bool
         Whether the call made Variables. It has then to be recorded again, when they exist.
+    first : bool
+        Whether no call with this signature ran before, so that layers may not be built.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: bool = False) -> None:
+        self.first = first
         self.trace = Trace()
         self.failure: str | None = None
         self.created = False
         self._known: dict[int, tuple[Any, Value]] = {}
         self._variables: dict[int, tuple[Variable, Value]] = {}
-        self._constants: list[Any] = []
+        self.constants: dict[Value, Tensor] = {}
         self._flats: set[int] = set()
         self._saved: Any = None
 
@@ -118,6 +121,9 @@ class Recorder:
         if self.failure is None and self._is_recorded(value):
             self.give_up("Python read the value of a tensor")
 
+    def before_effect(self, primitive: Any) -> None:
+        """Take no note: `record` is told when the effect has happened."""
+
     def variable_created(self, variable: Any) -> None:
         """Take note that this call is not like the next one."""
         self.created = True
@@ -159,7 +165,7 @@ class Recorder:
             )
         value = self._constant(argument._data)
         self._know(argument, value)
-        self._constants.append(argument)
+        self.constants[value] = argument
         return value
 
     def _constant(self, array: Any) -> Value:

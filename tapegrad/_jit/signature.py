@@ -115,6 +115,9 @@ class _Leaf:
     def __init__(self, number: int) -> None:
         self.number = number
 
+    def __repr__(self) -> str:
+        return "*"
+
 
 class Structure:
     """What a call returned: tensors, and what stands around them."""
@@ -136,6 +139,9 @@ class Structure:
         if kind is dict:
             return {name: self._strip(p) for name, p in part.items()}
         return part
+
+    def __repr__(self) -> str:
+        return repr(self._template)
 
     def emptied(self) -> Structure:
         """The structure without the tensors of the recorded call."""

@@ -15,7 +15,13 @@ FLOORS = [
     ["tapegrad_kernels"],
     ["tapegrad._core"],
     ["tapegrad.ops"],
-    ["tapegrad.numpy", "tapegrad.transforms", "tapegrad.random", "tapegrad.test_util"],
+    [
+        "tapegrad.numpy",
+        "tapegrad.transforms",
+        "tapegrad._jit",
+        "tapegrad.random",
+        "tapegrad.test_util",
+    ],
     [
         "tapegrad.layers",
         "tapegrad.losses",

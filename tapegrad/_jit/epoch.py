@@ -1,0 +1,170 @@
+"""Many steps over batches of arrays in one native call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tapegrad._core.primitive import Primitive
+from tapegrad._core.tensor import Tensor
+from tapegrad._jit.compiler import Compiler, simplified
+from tapegrad._jit.host import HostCall
+from tapegrad._jit.passes.rewriting import replaced, with_operations
+from tapegrad._jit.program import Program, address_of
+from tapegrad._jit.recorder import Recorder
+from tapegrad._jit.trace import INPUT, RESULT, Operation, Trace, Value
+
+Array = np.ndarray[Any, Any]
+
+
+def _never(*data: Any) -> Any:
+    raise AssertionError("gather_batch: has rows of its own")
+
+
+GATHER_BATCH = Primitive("gather_batch", saves="none", forward=_never)
+"""Rows of a source for the present step. It is no operation of users."""
+
+
+class Recording:
+    """A step that ran once, and what came of recording it.
+
+    Attributes
+    ----------
+    trace : Trace or None
+        None if the step cannot become a program, or not yet.
+    failure : str or None
+        Why it cannot, with the line.
+    again : bool
+        Whether the step made Variables, so that a later one should be recorded.
+    """
+
+    def __init__(self, step: Callable[..., None], batch: list[Array]) -> None:
+        recorder = Recorder()
+        tensors = [Tensor(array) for array in batch]
+        for tensor in tensors:
+            recorder.input(tensor)
+        with recorder:
+            step(*tensors)
+        recorder.finish()
+        self.again = recorder.created
+        self.failure = None if recorder.created else recorder.failure
+        usable = not recorder.created and recorder.failure is None
+        self.trace: Trace | None = recorder.trace if usable else None
+
+
+class EpochProgram:
+    """A recorded step that runs over many batches in one native call.
+
+    Parameters
+    ----------
+    trace : Trace
+        A step whose inputs are batches and that returns nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tapegrad as tg
+    >>> from tapegrad._jit.epoch import EpochProgram, Recording
+    >>> total = tg.Variable(0.0, name="total")
+    >>> x = np.arange(6, dtype="float32").reshape(6, 1)
+    >>> recording = Recording(lambda batch: total.assign_add(batch.sum()), [x[:2]])
+    >>> program = EpochProgram(recording.trace)
+    >>> program.run([x], np.array([5, 4, 3, 2, 1, 0]), first=1, count=2)
+    >>> total
+    Variable('total', 7., dtype=float32)
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.batch_size = trace.inputs[0].shape[0]
+        self._shapes = [(value.shape, value.dtype) for value in trace.inputs]
+        self.program: Program = Compiler(_over_sources(simplified(trace))).compile()
+
+    @property
+    def is_native(self) -> bool:
+        """Whether nothing is called from Python, so that many steps are one call."""
+        return all(step.native for step in self.program.steps)
+
+    def run(self, sources: list[Array], order: Array, first: int, count: int) -> None:
+        """Run steps `first` up to `first` + `count`.
+
+        Parameters
+        ----------
+        sources : list of ndarray
+            The arrays from whose rows batches are made, in C order, with the dtypes and shapes
+            that the recorded batches had behind their first axis.
+        order : ndarray of int64
+            Batch `k` consists of the rows ``order[k * batch_size : (k + 1) * batch_size]``.
+        first, count : int
+            The steps.
+        """
+        self._check(sources, order, first, count)
+        program = self.program
+        run = program._begin()
+        for number, position in program._inputs:
+            array = order if position == len(sources) else sources[position]
+            run.arrays[number] = array
+            run.frame.bases[number] = address_of(array)
+        frame = run.frame
+        frame.step = first
+        if self.is_native:
+            rows = program._segments[0] if program._segments else (0, 0)
+            if frame.run(*rows, repetitions=count) != count:
+                program._raise(run)
+        else:
+            for step in range(first, first + count):
+                for segment in program._segments:
+                    frame.step = step
+                    if isinstance(segment, HostCall):
+                        segment(lambda operand: program._resolve(run, operand))
+                    elif frame.run(*segment) != 1:
+                        program._raise(run)
+        program._idle.append(run)
+
+    def _check(self, sources: list[Array], order: Array, first: int, count: int) -> None:
+        """Raise what would read outside of an array."""
+        for source, (shape, dtype) in zip(sources, self._shapes, strict=True):
+            fits = source.dtype == dtype and source.shape[1:] == shape[1:]
+            if not fits or not source.flags.c_contiguous:
+                raise ValueError(
+                    f"EpochProgram: got a source of {source.dtype}{list(source.shape)}, expected "
+                    f"{dtype} rows of shape {shape[1:]} in C order"
+                )
+        if order.dtype != np.int64 or order.ndim != 1 or not order.flags.c_contiguous:
+            raise ValueError("EpochProgram: order must be a vector of int64")
+        if first < 0 or (first + count) * self.batch_size > order.size:
+            raise ValueError(
+                f"EpochProgram: steps {first} to {first + count} of {self.batch_size} rows need "
+                f"more than the {order.size} entries of order"
+            )
+        rows = min(len(source) for source in sources)
+        if order.size and not (order.min() >= 0 and order.max() < rows):
+            raise ValueError(f"EpochProgram: order goes beyond the {rows} rows of the sources")
+
+
+def _over_sources(trace: Trace) -> Trace:
+    """The trace with batches that it gathers itself; its inputs are the sources and the order."""
+    order = Value(INPUT, (trace.inputs[0].shape[0],), np.dtype(np.int64), len(trace.inputs))
+    instead: dict[Value, Value] = {}
+    gathers, sources = [], []
+    used = {value for operation in trace.operations for value in operation.inputs}
+    for value in trace.inputs:
+        source = Value(INPUT, value.shape, value.dtype, value.source)
+        sources.append(source)
+        if value in used:
+            batch = instead[value] = Value(RESULT, value.shape, value.dtype)
+            gathers.append(Operation(GATHER_BATCH, (source, order), {}, batch))
+    operations = [
+        Operation(
+            op.primitive,
+            replaced(op.arguments, instead),
+            {key: replaced(value, instead) for key, value in op.params.items()},
+            op.result,
+            op.written,
+        )
+        for op in trace.operations
+    ]
+    made = with_operations(trace, [*gathers, *operations])
+    made.inputs = [*sources, order]
+    return made

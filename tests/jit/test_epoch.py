@@ -1,0 +1,84 @@
+"""Many steps in one native call."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tapegrad as tg
+from tapegrad import layers
+from tapegrad._jit.epoch import EpochProgram, Recording
+
+RNG = np.random.default_rng(3)
+X, Y = RNG.random((50, 6), dtype="float32"), RNG.integers(0, 3, 50)
+
+
+def _training(optimizer):
+    tg.set_seed(4)
+    model = tg.Sequential(
+        [layers.Dense(8, activation="tanh", input_dim=6), layers.Dropout(0.2), layers.Dense(3)]
+    )
+    loss = tg.losses.SparseCategoricalCrossentropy(from_logits=True)
+    total = tg.Variable(np.zeros(()), trainable=False)
+
+    def step(x, y):
+        with tg.Tape() as tape:
+            value = loss(y, model(x, training=True))
+        optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
+        total.assign_add(value.astype("float64"))
+
+    return model, total, step
+
+
+@pytest.mark.parametrize("batch", [7, 10, 50])
+def test_equals_single_steps(batch):
+    orders = [RNG.permutation(50) for _ in range(3)]
+    model, total, step = _training(tg.optimizers.Adam(0.01))
+    for order in orders:
+        for k in range(50 // batch):
+            rows = order[k * batch : (k + 1) * batch]
+            step(tg.tensor(X[rows]), tg.tensor(Y[rows]))
+    expected = model.get_weights(), float(total)
+
+    model, total, step = _training(tg.optimizers.Adam(0.01))
+    program, position = None, 0
+    while program is None:  # the first step makes the optimizer's Variables
+        rows = orders[0][position * batch : (position + 1) * batch]
+        if len(rows) < batch:
+            orders, position = orders[1:], 0
+            continue
+        recording = Recording(step, [X[rows], Y[rows]])
+        assert recording.failure is None
+        position += 1
+        if recording.trace is not None:
+            program = EpochProgram(recording.trace)
+    for order in orders:
+        steps = 50 // batch
+        half = (position + steps) // 2
+        program.run([X, Y], order, position, half - position)
+        program.run([X, Y], order, half, steps - half)
+        position = 0
+    for got, wanted in zip(model.get_weights(), expected[0], strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    assert float(total) == expected[1]
+
+
+def test_refuses_what_would_read_outside():
+    total = tg.Variable(0.0)
+    recording = Recording(lambda x: total.assign_add(x.sum()), [X[:5]])
+    program = EpochProgram(recording.trace)
+    order = np.arange(50)
+    for sources, ordered, first, count in [
+        ([X.astype("float64")], order, 0, 1),
+        ([X[:, :5]], order, 0, 1),
+        ([X.T.copy().T], order, 0, 1),
+        ([X], order.astype("int32"), 0, 1),
+        ([X], order, 5, 6),
+        ([X], order, -1, 1),
+        ([X], order + 1, 0, 1),
+        ([X[:20]], order, 0, 1),
+    ]:
+        with pytest.raises(ValueError, match="EpochProgram"):
+            program.run(sources, ordered, first, count)
+    program.run([X], order, 9, 1)
+    np.testing.assert_allclose(float(total), X[:5].sum() + X[45:].sum(), rtol=1e-6)
