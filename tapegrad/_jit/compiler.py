@@ -12,8 +12,10 @@ from tapegrad._jit.memory import Piece, lay_out
 from tapegrad._jit.passes.common import share_common_subexpressions
 from tapegrad._jit.passes.constants import fold_constants
 from tapegrad._jit.passes.dead_code import drop_dead_code
+from tapegrad._jit.passes.epilogues import fold_epilogues
 from tapegrad._jit.passes.rewriting import with_operations
 from tapegrad._jit.program import OutputPlace, Program, Step
+from tapegrad._jit.segments import find_segments
 from tapegrad._jit.trace import CONSTANT, INPUT, RESULT, VARIABLE, Operation, Trace, Value, leaves
 from tapegrad._jit.views import view_of
 from tapegrad_kernels.cpu.program import Builder, Layout, NotNative, Operand
@@ -27,6 +29,7 @@ def simplified(trace: Trace) -> Trace:
     trace = drop_dead_code(trace)
     trace = fold_constants(trace)
     trace = share_common_subexpressions(trace)
+    trace = fold_epilogues(drop_dead_code(trace))
     trace = copy_overwritten(trace)
     return drop_dead_code(with_own_outputs(trace))
 
@@ -104,6 +107,11 @@ class Compiler:
 
     def _place_result(self, value: Value) -> None:
         """A buffer for a result: memory of the caller's for outputs, else in the arena."""
+        segment = self._segments.get(value)
+        if segment is not None:
+            whole = self.operand_of(segment.variable)
+            self.operands[value] = Operand(whole.buffer, segment.offset, value.shape, value.dtype)
+            return
         number = self._new_buffer()
         operand = Operand(number, 0, value.shape, value.dtype)
         self.operands[value] = operand
@@ -122,6 +130,7 @@ class Compiler:
     def compile(self) -> Program:
         """Lay out the trace."""
         self._wanted = set(self.trace.outputs)
+        self._segments = find_segments(self.trace)
         layout = Layout()
         steps: list[Step] = []
         for number, operation in enumerate(self.trace.operations):
@@ -182,20 +191,34 @@ class Compiler:
         if any(True for value in operation.params.values() for _ in leaves(value)):
             raise NotNative("a parameter is a tensor")
         arguments = tuple([self._located(a) for a in operation.arguments])
-        if operation.is_effect:
-            out = None
-        else:
-            out = self._located(operation.result)
+        out: Any = None if operation.is_effect else self._located(operation.result)
+        if operation.name == "gather_flat":
+            arguments, params = self._still_to_gather(arguments, operation.params)
+            lower(builder, operation.name, out, arguments, params)
+            return
         if operation.name == "reshape":
             source = arguments[0]
             if not isinstance(source, Operand):
                 raise NotNative("reshape of a number")
-            builder.copy(source, out.view(source.shape))  # type: ignore[union-attr]
+            builder.copy(source, out.view(source.shape))
             return
         if operation.name == "gather_batch":
             lower_gather_batch(builder, out, *arguments)
             return
         lower(builder, operation.name, out, arguments, operation.params)
+
+    def _still_to_gather(
+        self, arguments: tuple[Any, ...], params: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arrays that do not lie in their segment of the buffer yet."""
+        buffer, *arrays = arguments
+        left = [
+            (array, offset)
+            for array, offset in zip(arrays, params["offsets"], strict=True)
+            if (array.buffer, array.offset) != (buffer.buffer, offset * buffer.itemsize)
+        ]
+        offsets = tuple([offset for _, offset in left])
+        return (buffer, *[array for array, _ in left]), {"offsets": offsets}
 
     def _located(self, part: Any) -> Any:
         if type(part) is Value:

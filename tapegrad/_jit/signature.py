@@ -57,7 +57,7 @@ def _key(argument: Any, leaves: list[Array]) -> Any:
 
 def _other_key(argument: Any, leaves: list[Array]) -> Any:
     kind = type(argument)
-    if kind is tuple or kind is list or (isinstance(argument, tuple) and hasattr(kind, "_fields")):
+    if kind is tuple or kind is list or _is_named(kind):
         return kind, tuple([_key(part, leaves) for part in argument])
     if kind is dict:
         return kind, tuple([(name, _key(part, leaves)) for name, part in argument.items()])
@@ -70,6 +70,10 @@ def _other_key(argument: Any, leaves: list[Array]) -> Any:
     except TypeError:
         return _Identity(argument)
     return kind, argument
+
+
+def _is_named(kind: Any) -> bool:
+    return issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def rebuild(
@@ -89,7 +93,7 @@ def rebuild(
                 _carry_over(argument, made)
             take(made)
             return made
-        if isinstance(argument, tuple) and hasattr(kind, "_fields"):
+        if _is_named(kind):
             return kind(*[fresh(part) for part in argument])
         if kind is tuple or kind is list:
             return kind([fresh(part) for part in argument])
@@ -132,7 +136,7 @@ class Structure:
         if kind is Tensor:
             self.tensors.append(part)
             return _Leaf(len(self.tensors) - 1)
-        if isinstance(part, tuple) and hasattr(kind, "_fields"):
+        if _is_named(kind):
             return kind(*[self._strip(p) for p in part])
         if kind is tuple or kind is list:
             return kind([self._strip(p) for p in part])
@@ -157,7 +161,7 @@ def _filled(part: Any, tensors: list[Tensor]) -> Any:
     kind = type(part)
     if kind is _Leaf:
         return tensors[part.number]
-    if isinstance(part, tuple) and hasattr(kind, "_fields"):
+    if _is_named(kind):
         return kind(*[_filled(p, tensors) for p in part])
     if kind is tuple or kind is list:
         return kind([_filled(p, tensors) for p in part])

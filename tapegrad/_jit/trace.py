@@ -36,7 +36,7 @@ class Value:
         self.shape = shape
         self.dtype = dtype
         self.source = source
-        self.interval = (0, 0)
+        self.interval: tuple[int, int] = (0, 0)
         self.must_copy: int | None = None
 
     @property
