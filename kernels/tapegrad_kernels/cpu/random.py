@@ -17,7 +17,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from tapegrad_kernels._compile import Block, block, kernel, on_warmup
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
-from tapegrad_kernels._compile.pointers import POINTER_TO, address_of, pack, uint64_at
+from tapegrad_kernels._compile.pointers import (
+    POINTER_TO,
+    address_of,
+    call_block,
+    int64_at,
+    pack,
+    uint64_at,
+)
 from tapegrad_kernels._scalar import philox
 from tapegrad_kernels.cpu._basis import cpu_basis
 from tapegrad_kernels.cpu._map import REAL_NAMES
@@ -99,11 +106,12 @@ def _make_block(kind: str, real: str) -> tuple[int, Block]:
     return per_block, fill
 
 
-_BLOCKS = {
+BLOCKS = {
     (kind, real): _make_block(kind, real)
     for kind in ("uniform", "normal", "bernoulli")
     for real in REAL_NAMES
 }
+"""How many numbers a Philox block gives, and what writes them, by distribution and dtype."""
 
 
 @kernel
@@ -112,7 +120,7 @@ def _run(address, chunker, launcher, y, seed, stream, threshold, count):  # type
     run_chunks(address, record, count, CHUNK, chunker, launcher)
 
 
-def _word(name: str, value: Number) -> int:
+def seed_word(name: str, value: Number) -> int:
     """A seed or stream as the signed integer with the same 64 bits."""
     number = int(value)
     if not -(2**63) <= number < 2**64:
@@ -125,13 +133,13 @@ def _fill(
 ) -> Array:
     chosen = np.dtype(dtype)
     real = "float64" if chosen == np.float64 else "float32"
-    per_block, filler = _BLOCKS[kind, real]
+    per_block, filler = BLOCKS[kind, real]
     sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(int, shape))
     size = math.prod(sizes)
     count = -(-size // per_block)
     y = np.empty(count * per_block, real)
     addresses = filler.address, chunk_block.address, parallel_launcher.address
-    _run(*addresses, y, _word("seed", seed), _word("stream", stream), threshold, count)
+    _run(*addresses, y, seed_word("seed", seed), seed_word("stream", stream), threshold, count)
     return y[:size].reshape(sizes).astype(chosen, copy=False)
 
 
@@ -218,18 +226,22 @@ def random_bernoulli(
     return _fill("bernoulli", seed, stream, shape, dtype, round(chance * 2.0**32))
 
 
-@kernel
-def _shuffle(order, seed, stream):  # type: ignore[no-untyped-def]
+@block("random_permutation")
+def permutation_block(record, start, stop):  # type: ignore[no-untyped-def]
     # Fisher and Yates, from the end; the draws are words 0, 1, 2, … of the stream. A bounded
     # draw is the high half of word * bound, and the few words that would favour some
     # outcomes are skipped (D. Lemire, Fast random integer generation in an interval, ACM
     # Trans. Model. Comput. Simul. 29, 2019).
-    seed, stream = np.uint64(seed), np.uint64(stream)
+    packed = uint64_at(record)
+    order, size = int64_at(np.int64(packed[0])), np.int64(packed[3])
+    seed, stream = packed[1], packed[2]
+    for i in range(size):
+        order[i] = i
     word_bits, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
-    words = np.empty(4, np.uint64)
+    words = uint64_at(pack((0, 0, 0, 0)))
     number = 0
     used = 4
-    for last in range(order.size - 1, 0, -1):
+    for last in range(size - 1, 0, -1):
         bound = np.uint64(last + 1)
         rejected = np.uint64(2**32) % bound
         while True:
@@ -243,6 +255,11 @@ def _shuffle(order, seed, stream):  # type: ignore[no-untyped-def]
                 break
         chosen = np.int64(product >> word_bits)
         order[last], order[chosen] = order[chosen], order[last]
+
+
+@kernel
+def _permute(address, order, seed, stream):  # type: ignore[no-untyped-def]
+    call_block(address, pack((address_of(order), seed, stream, order.size)), 0, 1)
 
 
 def random_permutation(seed: Number, stream: Number, *, n: int) -> Array:
@@ -272,10 +289,9 @@ def random_permutation(seed: Number, stream: Number, *, n: int) -> Array:
     count = int(n)
     if not 0 <= count < 2**32:
         raise ValueError(f"random_permutation: n is {count}, expected 0 to 2**32 - 1")
-    order = np.arange(count)
-    if order.dtype != np.int64:
-        order = order.astype(np.int64)
-    _shuffle(order, _word("seed", seed), _word("stream", stream))
+    order = np.empty(count, np.int64)
+    words = seed_word("seed", seed), seed_word("stream", stream)
+    _permute(permutation_block.address, order, *words)
     return order
 
 

@@ -43,6 +43,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "tanh_grad",
         "where",
     ),
+    "probabilities": (
+        *("log_softmax", "log_softmax_grad", "softmax", "softmax_grad"),
+        *("softmax_cross_entropy", "softmax_cross_entropy_grad"),
+    ),
     "products": ("dense", "gemm", "matmul"),
     "reductions": (
         *("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "relu_bias_grad"),
@@ -62,6 +66,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "upsample2d_grad",
     ),
     "joining": ("concatenate", "pad", "stack"),
+    "pooled_gradients": ("max_pool2d_relu_bias_grad",),
     "recurrence": (
         "gru_backward",
         "gru_forward",
@@ -70,6 +75,22 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "simple_rnn_backward",
         "simple_rnn_forward",
     ),
+    "normalizations": (
+        "batch_norm",
+        "batch_norm_grad",
+        "batch_norm_inference",
+        "batch_norm_inference_grad",
+        "group_norm",
+        "group_norm_grad",
+        "layer_norm",
+        "layer_norm_grad",
+        "moving_average_update",
+        "rms_norm",
+        "rms_norm_grad",
+        "unit_norm",
+        "unit_norm_grad",
+    ),
+    "attention": ("attention", "attention_grad"),
     "updates": (
         "adadelta_update",
         "adagrad_update",
@@ -96,6 +117,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "scale_update",
         "variable_norms",
         "weight_decay_update",
+    ),
+    "random_numbers": (
+        *("random_bernoulli", "random_normal", "random_permutation", "random_uniform"),
     ),
 }
 """Kernels by the module of this package that holds their lowerings."""
