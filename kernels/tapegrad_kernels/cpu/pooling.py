@@ -61,6 +61,11 @@ class Geometry:
         """Of the numbers of a window's elements."""
         return np.dtype(np.uint8 if self.window[0] * self.window[1] <= 256 else np.int32)
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether windows follow one another without overlap or gap, from the first element on."""
+        return all(taps == stride and not before for *_, taps, stride, _, before in self._axes)
+
     def forward(self) -> tuple[Plan, Plan]:
         rows, columns = self._axes
         return forward_plan(*rows), forward_plan(*columns)
