@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from tapegrad._core.device import device
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
+from tapegrad.metrics.recording import recordable
 from tapegrad.utils.config import Configurable
 from tapegrad.utils.lookup import snake_case
 
-__all__ = ["Metric", "align", "to_host"]
+__all__ = ["Counter", "Metric", "align", "to_host"]
 
 
 def to_host(x: Any) -> np.ndarray:
@@ -59,6 +61,19 @@ def align(y_true: Any, y_pred: Any, owner: str, hint: str = "") -> tuple[np.ndar
     return true, pred
 
 
+class Counter:
+    """An attribute of a metric that counts, in an element of the metric's `Metric._accumulated`."""
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self._index = owner._counters.index(name)
+
+    def __get__(self, metric: Any, owner: Any = None) -> Any:
+        return self if metric is None else metric._accumulated._tensor._data.item(self._index)
+
+    def __set__(self, metric: Any, value: float) -> None:
+        metric._accumulated._tensor._data[self._index] = value
+
+
 class Metric(Configurable):
     """Base of all metrics.
 
@@ -94,15 +109,25 @@ class Metric(Configurable):
     """Whether more is better: ``"up"``, ``"down"``, or None if the name alone does not say."""
 
     _counters: tuple[str, ...] = ()
-    """Attributes that count in Python floats: these are quicker than arrays of one element."""
+    """Attributes that are a `Counter` each."""
+
+    _accumulated: Variable
+    """Their values, on the host: a Variable, which recorded steps can add to."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "update_state" in cls.__dict__:
+            setattr(cls, "update_state", recordable(cls.__dict__["update_state"]))  # noqa: B010
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = np.dtype(dtype) if dtype is not None else np.dtype(np.float64)
         self._state: dict[str, np.ndarray] = {}
         self._variables: list[Variable] = []
-        for counter in self._counters:
-            setattr(self, counter, 0.0)
+        if self._counters:
+            with device("cpu"):
+                zeros = np.zeros(len(self._counters))
+                self._accumulated = Variable(zeros, name="accumulated", trainable=False)
 
     def add_state(self, name: str, shape: tuple[int, ...] = ()) -> np.ndarray:
         """Make an array of zeros that `reset_state` clears; change it in place.
@@ -214,8 +239,8 @@ class Metric(Configurable):
         """Forget all batches."""
         for array in self._state.values():
             array.fill(0)
-        for name in self._counters:
-            setattr(self, name, 0.0)
+        if self._counters:
+            self._accumulated._tensor._data.fill(0)
         for variable in self._variables:
             variable.assign(np.zeros(variable.shape, dtype=variable.dtype))
         for metric in self._inner_metrics().values():

@@ -12,7 +12,7 @@ from tapegrad._core.masking import get_mask
 from tapegrad._core.tensor import Tensor
 from tapegrad.losses.names import LOSSES, sample_values
 from tapegrad.losses.reduction import leading, same_rank
-from tapegrad.metrics.base import Metric, to_host
+from tapegrad.metrics.base import Counter, Metric, to_host
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum", "masked_weights"]
 
@@ -34,7 +34,7 @@ class Sum(Metric):
     """
 
     _counters = ("total",)
-    total: float
+    total: Any = Counter()
 
     def __init__(self, name: str = "sum", dtype: Any = None) -> None:
         super().__init__(dtype, name)
@@ -68,8 +68,8 @@ class Mean(Metric):
     """
 
     _counters = ("total", "count")
-    total: float
-    count: float
+    total: Any = Counter()
+    count: Any = Counter()
 
     def __init__(self, name: str = "mean", dtype: Any = None) -> None:
         super().__init__(dtype, name)
@@ -111,7 +111,8 @@ class Mean(Metric):
         return self._as_result(self._value())
 
     def _value(self) -> float:
-        return self.total / self.count if self.count else 0.0
+        count = self.count
+        return self.total / count if count else 0.0
 
 
 def _weighted(

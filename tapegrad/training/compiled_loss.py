@@ -78,7 +78,7 @@ class CompiledLoss:
                 continue
             value = part.loss(true, pred, weight)
             if part.tracker is not None:
-                part.tracker.add(float(value), pred.shape[0])
+                part.tracker.add(value, pred.shape[0])
             if part.weight is not None:
                 value = value * part.weight
             total = value if total is None else total + value

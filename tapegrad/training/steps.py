@@ -143,8 +143,7 @@ class Steps(Compiling):
 
     def _track_loss(self, loss: Any, x: Any) -> None:
         samples = x._data.shape[0] if type(x) is Tensor else _samples(x)
-        data = loss._data if type(loss) is Tensor else loss
-        self._loss_tracker.add(data.item() if type(data) is np.ndarray else float(loss), samples)
+        self._loss_tracker.add(loss, samples)
 
     def _input_dtype(self) -> np.dtype[Any]:
         model: Any = self

@@ -6,16 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad import metrics
+from tapegrad._core.primitive import primitive
+from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
+from tapegrad.metrics.base import Counter, Metric
 
-__all__ = ["MeanTracker"]
+__all__ = ["MeanTracker", "accumulate_loss"]
 
 
-class MeanTracker(metrics.Metric):
+def _accumulate(counted: np.ndarray, loss: Any, *, samples: int) -> None:
+    counted[0] += float(loss) * samples
+    counted[1] += samples
+
+
+accumulate_loss: Any = primitive(
+    "accumulate_loss", mutates=(0,), doc="Add a batch's loss to a total and its size to a count."
+)
+accumulate_loss.on("cpu", _accumulate)
+
+
+class MeanTracker(Metric):
     """The mean of the batches' losses, each weighted by its number of samples.
-
-    It counts in Python floats: they are quicker than arrays of one element.
 
     Parameters
     ----------
@@ -24,40 +35,38 @@ class MeanTracker(metrics.Metric):
     """
 
     direction = "down"
+    _counters = ("total", "samples")
+    total: Any = Counter()
+    samples: Any = Counter()
 
     def __init__(self, name: str = "loss") -> None:
         super().__init__(name=name)
-        self.reset_state()
 
-    def add(self, loss: float, samples: float) -> None:
-        """Add a batch."""
-        self.total += loss * samples
-        self.samples += samples
+    def add(self, loss: Any, samples: int) -> None:
+        """Add the loss of a batch, a number or a Tensor of one."""
+        if thread.recorder is not None:
+            accumulate_loss(self._accumulated, loss, samples=samples)
+            return
+        data = loss._data if type(loss) is Tensor else loss
+        self._add(data.item() if type(data) is np.ndarray else float(loss), samples)
+
+    def _add(self, loss: float, weight: float) -> None:
+        counted = self._accumulated._tensor._data
+        counted[0] += loss * weight
+        counted[1] += weight
 
     def update_state(  # type: ignore[override]
         self, values: Any, sample_weight: Any = None
     ) -> None:
         """Add a loss, as training steps written for Keras do."""
         weight = 1.0 if sample_weight is None else float(np.asarray(sample_weight))
-        self.add(float(np.mean(np.asarray(values))), weight)
+        self._add(float(np.mean(np.asarray(values))), weight)
 
     def value(self) -> float:
         """Return the mean; 0 before the first batch."""
-        return self.total / self.samples if self.samples else 0.0
+        samples = self.samples
+        return self.total / samples if samples else 0.0
 
     def result(self) -> Any:
         """Return the mean as a Tensor."""
         return Tensor(np.asarray(self.value(), dtype=self.dtype))
-
-    def reset_state(self) -> None:
-        """Forget all batches."""
-        self.total = 0.0
-        self.samples = 0.0
-
-    def get_state(self) -> dict[str, np.ndarray]:
-        """Return what was counted, for saving."""
-        return {"total": np.array(self.total), "samples": np.array(self.samples)}
-
-    def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Take up what `get_state` returned."""
-        self.total, self.samples = float(state["total"]), float(state["samples"])
