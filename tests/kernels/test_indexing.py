@@ -164,6 +164,25 @@ def test_wrong_arguments():
         cpu.logsumexp_grad(np.ones((2, 2)), x, np.ones((3, 1)), axis=1)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logsumexp_of_long_parts_without_a_finite_number(dtype):
+    """What one part is measured from must not drown what stands in another."""
+    for axis, x in (
+        (1, np.full((2, 9000), -np.inf, dtype)),
+        (0, np.full((9000, 2), -np.inf, dtype)),
+    ):
+        low = x.copy()
+        low[-1, -1] = -5000.0
+        got = cpu.logsumexp(low, axis=axis)
+        np.testing.assert_array_equal(got, [-np.inf, -5000.0])
+        low[0, 0] = np.inf
+        low[:, -1] = 5000.0 if axis == 0 else low[:, -1]
+        assert cpu.logsumexp(low, axis=axis)[0] == np.inf
+        assert cpu.logsumexp(low) == np.inf
+        low[0, 1 - axis] = np.nan
+        assert np.isnan(cpu.logsumexp(low))
+
+
 # ---- segments and one-hot -------------------------------------------------------------
 
 

@@ -264,6 +264,11 @@ _BLOCKS = {
 }
 
 
+def block_of(name: str, dtype: np.dtype[Any]) -> Block:
+    """A row kernel of float32 or float64."""
+    return _BLOCKS[name, dtype]
+
+
 def _run2(address, chunker, launcher, chunk, height, width, a, b):  # type: ignore[no-untyped-def]
     record = pack((address_of(a), address_of(b), width))
     run_chunks(address, record, height, chunk, chunker, launcher)

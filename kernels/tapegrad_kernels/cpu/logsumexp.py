@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tapegrad_kernels._compile import Block, block, kernel, on_warmup
-from tapegrad_kernels._compile.pointers import POINTER_TO, float64_at, int64_at
+from tapegrad_kernels._compile.pointers import POINTER_TO, int64_at
 from tapegrad_kernels.cpu import _basis
 from tapegrad_kernels.cpu._map import REAL_NAMES, scalar_functions
 from tapegrad_kernels.cpu._real import as_real
@@ -24,7 +24,7 @@ __all__ = ["logsumexp", "logsumexp_grad"]
 
 Axis = int | Sequence[int] | None
 
-_PIECE = 4096
+PIECE = 4096
 """Elements of a row that one task adds."""
 _SHORT, _FEW = 512, 32
 """Rows that are taken together, and rows too short for IEEE's maximum in vectors."""
@@ -54,12 +54,12 @@ def _make_blocks(real: str) -> dict[str, Block]:
     @block(f"logsumexp_rows.{real}")
     def rows(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
-        x, largest, sums = at(packed[0]), float64_at(packed[1]), float64_at(packed[2])
+        x, largest, sums = at(packed[0]), at(packed[1]), at(packed[2])
         length, pieces = packed[3], packed[4]
         for task in range(start, stop):
             row = task // pieces
-            left = row * length + (task - row * pieces) * _PIECE
-            right = min(left + _PIECE, (row + 1) * length)
+            left = row * length + (task - row * pieces) * PIECE
+            right = min(left + PIECE, (row + 1) * length)
             best = lowest
             for i in range(left, right):
                 best = pick(best, x[i])
@@ -78,7 +78,7 @@ def _make_blocks(real: str) -> dict[str, Block]:
     def short_rows(record, start, stop):  # type: ignore[no-untyped-def]
         # The exponential runs over many rows at once, so that it fills its vectors.
         packed = int64_at(record)
-        x, largest, sums = at(packed[0]), float64_at(packed[1]), float64_at(packed[2])
+        x, largest, sums = at(packed[0]), at(packed[1]), at(packed[2])
         work, length = at(packed[3]), packed[4]
         for row in range(start, stop):
             left, right = row * length, (row + 1) * length
@@ -125,6 +125,34 @@ def _make_blocks(real: str) -> dict[str, Block]:
                 for j in range(wide):
                     sums[base + j] += exp(x[here + j] - largest[base + j])
 
+    wide = scalar_functions("float64")
+    exp_64, log_64 = wide["exp"], wide["log"]
+
+    @block(f"logsumexp_join.{real}")
+    def join(record, start, stop):  # type: ignore[no-untyped-def]
+        # Parts of a result, `step` apart, joined in float64.
+        packed = int64_at(record)
+        largest, sums, y = at(packed[0]), at(packed[1]), at(packed[2])
+        parts, step, between = packed[3], packed[4], packed[5]
+        for position in range(start, stop):
+            first = position * between
+            top, total = float(largest[first]), float(sums[first])
+            if parts > 1:
+                # Of a part that is -inf throughout the shift says nothing.
+                top = -np.inf
+                for part in range(parts):
+                    here = first + part * step
+                    if sums[here] != zero:
+                        top = max(top, float(largest[here]))
+                total = 0.0
+                for part in range(parts):
+                    here = first + part * step
+                    term = float(sums[here])
+                    if abs(term) < np.inf and term != 0.0:
+                        term *= exp_64(float(largest[here]) - top)
+                    total += term
+            y[position] = log_64(total) + top
+
     @block(f"logsumexp_grad_rows.{real}")
     def grad_rows(record, start, stop):  # type: ignore[no-untyped-def]
         packed = int64_at(record)
@@ -132,9 +160,9 @@ def _make_blocks(real: str) -> dict[str, Block]:
         length, pieces = packed[4], packed[5]
         for task in range(start, stop):
             row = task // pieces
-            left = row * length + (task - row * pieces) * _PIECE
+            left = row * length + (task - row * pieces) * PIECE
             scale, shift = g[row], shift_of(y[row])
-            for i in range(left, min(left + _PIECE, (row + 1) * length)):
+            for i in range(left, min(left + PIECE, (row + 1) * length)):
                 dx[i] = scale * exp(x[i] - shift)
 
     @block(f"logsumexp_grad_columns.{real}")
@@ -150,6 +178,7 @@ def _make_blocks(real: str) -> dict[str, Block]:
         "rows": rows,
         "short_rows": short_rows,
         "columns": columns,
+        "join": join,
         "grad_rows": grad_rows,
         "grad_columns": grad_columns,
     }
@@ -160,7 +189,13 @@ _BLOCKS = {
 }
 
 
-def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+def block_of(name: str, dtype: np.dtype[Any]) -> Block:
+    """A block of float32 or float64."""
+    return _BLOCKS[name, dtype]
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes, sorted, as numbers that are not negative."""
     if axis is None:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
@@ -169,27 +204,39 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(named, ndim)))
 
 
-def _matrix(
-    x: Array, axes: tuple[int, ...]
-) -> tuple[Array, int, int, bool, tuple[int, ...] | None]:
-    """`x` with the axes at one end: array, kept, reduced, whether they lead, order of the axes."""
-    ndim, count = x.ndim, len(axes)
-    reduced = math.prod(x.shape[i] for i in axes)
-    kept = x.size // reduced if reduced else 0
+def matrix_of(
+    shape: tuple[int, ...], axes: tuple[int, ...]
+) -> tuple[int, int, bool, tuple[int, ...] | None]:
+    """An array as a matrix with the axes at one end.
+
+    Elements that are kept and elements that go, whether these lead, and the order in which
+    the axes have to stand if not as they are.
+    """
+    ndim, count = len(shape), len(axes)
+    reduced = math.prod([shape[i] for i in axes])
+    size = math.prod(shape)
+    kept = size // reduced if reduced else 0
     leading = axes == tuple(range(count)) and count < ndim
     order = None
     if not leading and axes != tuple(range(ndim - count, ndim)):
         order = (*(i for i in range(ndim) if i not in axes), *axes)
-        x = x.transpose(order)
+    return kept, reduced, leading, order
+
+
+def _matrix(
+    x: Array, axes: tuple[int, ...]
+) -> tuple[Array, int, int, bool, tuple[int, ...] | None]:
+    kept, reduced, leading, order = matrix_of(x.shape, axes)
+    x = x if order is None else x.transpose(order)
     return np.asarray(x, order="C"), kept, reduced, leading, order
 
 
-def _pieces(length: int) -> tuple[int, int]:
+def pieces_of(length: int) -> tuple[int, int]:
     """Pieces of a row, and how many pieces a task takes."""
-    return -(-length // _PIECE), max(1, _PIECE // max(length, 1))
+    return -(-length // PIECE), max(1, PIECE // max(length, 1))
 
 
-def _side_by_side(height: int, width: int) -> int:
+def side_by_side(height: int, width: int) -> int:
     """Rows to lay side by side as one where columns are few: a power of 2 that divides `height`."""
     together = 1
     while together * width < _ACROSS // 2 and height % (2 * together) == 0:
@@ -197,17 +244,43 @@ def _side_by_side(height: int, width: int) -> int:
     return together
 
 
-def _joined(largest: Array, sums: Array, axis: int) -> Array:
-    """Parts of a result joined, in float64."""
-    if largest.shape[axis] == 1:
-        first = 0 if axis == 0 else (slice(None), 0)
-        top, total = largest[first], sums[first].astype(np.float64)
-    else:
-        top = largest.max(axis=axis)
-        spread = np.exp(largest - np.expand_dims(top, axis).astype(np.float64))
-        total = (spread * sums).sum(axis=axis)
-    with np.errstate(divide="ignore", invalid="ignore"):  # the logarithm of 0 is -inf
-        return np.log(total) + top
+class Plan(NamedTuple):
+    """How to reduce: the block, what it gets besides arrays, and how its parts are joined.
+
+    Attributes
+    ----------
+    name : str
+        ``"columns"``, ``"rows"`` or ``"short_rows"``.
+    tasks, chunk : int
+        Tasks, and how many a thread takes.
+    p, q : int
+        Numbers for the block.
+    parts, step, between : int
+        Parts of a result, their distance, and that of the first parts of two results.
+    """
+
+    name: str
+    tasks: int
+    chunk: int
+    p: int
+    q: int
+    parts: int
+    step: int
+    between: int
+
+
+def plan_of(kept: int, reduced: int, leading: bool) -> Plan:
+    """The plan for a matrix of `reduced` rows if the reduced axes lead, else of `kept` rows."""
+    if leading:
+        together = side_by_side(reduced, kept)
+        height, width = reduced // together, kept * together
+        down, across = -(-height // _DOWN), -(-width // _ACROSS)
+        chunk = PIECE // (min(_DOWN, height) * min(_ACROSS, width))
+        return Plan("columns", down * across, chunk, height, width, down * together, kept, 1)
+    pieces, chunk = pieces_of(reduced)
+    if reduced < _SHORT:
+        return Plan("short_rows", kept, chunk, reduced, 0, 1, 1, 1)
+    return Plan("rows", kept * pieces, chunk, reduced, pieces, pieces, 1, pieces)
 
 
 def logsumexp(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -239,7 +312,7 @@ def logsumexp(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Arr
     1000.693
     """
     array = as_real("logsumexp", x)
-    axes = _axes(axis, array.ndim)
+    axes = axes_of(axis, array.ndim)
     kept_shape = tuple([n for i, n in enumerate(array.shape) if i not in axes])
     matrix, kept, reduced, leading, _ = _matrix(array, axes)
     if not reduced:
@@ -247,28 +320,16 @@ def logsumexp(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Arr
             f"logsumexp: axis {axis} of an array of shape {array.shape} has no elements, so that "
             "there is no largest one"
         )
-    if not array.size:
-        y = np.empty(0)
-    elif leading:
-        together = _side_by_side(reduced, kept)
-        height, width = reduced // together, kept * together
-        down, across = -(-height // _DOWN), -(-width // _ACROSS)
-        largest, sums = (np.empty((down, width), array.dtype) for _ in range(2))
-        chunk = _PIECE // (min(_DOWN, height) * min(_ACROSS, width))
-        made = _BLOCKS["columns", array.dtype]
-        run(made, down * across, chunk, matrix, largest, sums, p=height, q=width)
-        y = _joined(largest.reshape(-1, kept), sums.reshape(-1, kept), 0)
-    else:
-        pieces, chunk = _pieces(reduced)
-        largest, sums = np.empty((kept, pieces)), np.empty((kept, pieces))
-        if reduced < _SHORT:
-            made, work = _BLOCKS["short_rows", array.dtype], np.empty_like(matrix)
-            run(made, kept, chunk, matrix, largest, sums, work, p=reduced)
-        else:
-            made = _BLOCKS["rows", array.dtype]
-            run(made, kept * pieces, chunk, matrix, largest, sums, p=reduced, q=pieces)
-        y = _joined(largest, sums, 1)
-    y = np.asarray(y, array.dtype)
+    y = np.empty(kept, array.dtype)
+    if kept:
+        plan = plan_of(kept, reduced, leading)
+        largest, sums = (np.empty(kept * plan.parts, array.dtype) for _ in range(2))
+        work = [np.empty_like(matrix)] if plan.name == "short_rows" else []
+        made = block_of(plan.name, array.dtype)
+        run(made, plan.tasks, plan.chunk, matrix, largest, sums, *work, p=plan.p, q=plan.q)
+        join, chunk = block_of("join", array.dtype), PIECE // plan.parts
+        parts = {"p": plan.parts, "q": plan.step, "r": plan.between}
+        run(join, kept, chunk, largest, sums, y, **parts)
     if keepdims:
         return y.reshape(tuple([1 if i in axes else n for i, n in enumerate(array.shape)]))
     return y.reshape(kept_shape)
@@ -303,7 +364,7 @@ def logsumexp_grad(g: ArrayLike, x: ArrayLike, y: ArrayLike, *, axis: Axis = Non
     array([[1., 1.]])
     """
     array = as_real("logsumexp_grad", x)
-    axes = _axes(axis, array.ndim)
+    axes = axes_of(axis, array.ndim)
     expected = tuple([1 if i in axes else n for i, n in enumerate(array.shape)])
     matrix, kept, reduced, leading, order = _matrix(array, axes)
     few = []
@@ -320,13 +381,13 @@ def logsumexp_grad(g: ArrayLike, x: ArrayLike, y: ArrayLike, *, axis: Axis = Non
         few.append(np.asarray(part if order is None else part.transpose(order), order="C"))
     dx = np.empty_like(matrix)
     if array.size and leading:
-        together = _side_by_side(reduced, kept)
-        made, width = _BLOCKS["grad_columns", array.dtype], kept * together
+        together = side_by_side(reduced, kept)
+        made, width = block_of("grad_columns", array.dtype), kept * together
         scale, shift = (np.tile(part.reshape(-1), together) for part in few)
-        run(made, reduced // together, _PIECE // width, scale, matrix, shift, dx, p=width)
+        run(made, reduced // together, PIECE // width, scale, matrix, shift, dx, p=width)
     elif array.size:
-        pieces, chunk = _pieces(reduced)
-        made = _BLOCKS["grad_rows", array.dtype]
+        pieces, chunk = pieces_of(reduced)
+        made = block_of("grad_rows", array.dtype)
         run(made, kept * pieces, chunk, few[0], matrix, few[1], dx, p=reduced, q=pieces)
     return dx if order is None else dx.transpose(tuple(np.argsort(order)))
 

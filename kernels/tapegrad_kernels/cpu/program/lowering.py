@@ -46,6 +46,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "probabilities": (
         *("log_softmax", "log_softmax_grad", "softmax", "softmax_grad"),
         *("softmax_cross_entropy", "softmax_cross_entropy_grad"),
+        *("logsumexp", "logsumexp_grad"),
     ),
     "products": ("dense", "gemm", "matmul"),
     "reductions": (
@@ -82,9 +83,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "batch_norm_inference_grad",
         "group_norm",
         "group_norm_grad",
+        "moving_average_update",
+    ),
+    "row_normalizations": (
         "layer_norm",
         "layer_norm_grad",
-        "moving_average_update",
         "rms_norm",
         "rms_norm_grad",
         "unit_norm",
