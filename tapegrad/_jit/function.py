@@ -9,13 +9,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tapegrad._core import device as _device
-from tapegrad._core.state import floatx, thread
+from tapegrad._core.state import thread
+from tapegrad._core.tape import Tape
 from tapegrad._core.tensor import Tensor
-from tapegrad._core.variable import Variable
 from tapegrad._jit.compiler import compile_trace
+from tapegrad._jit.differentiation import Differentiable, watched_leaves
 from tapegrad._jit.program import Program
 from tapegrad._jit.recorder import Recorder
 from tapegrad._jit.signature import Structure, flatten_call, rebuild
@@ -29,10 +28,11 @@ _ATTEMPTS = 3
 class _Entry:
     """What is known of calls with one signature."""
 
-    __slots__ = ("attempts", "eager", "program", "structure")
+    __slots__ = ("attempts", "differentiable", "eager", "program", "structure")
 
     def __init__(self) -> None:
         self.program: Program | None = None
+        self.differentiable: Differentiable | None = None
         self.structure: Structure | None = None
         self.eager = False
         self.attempts = 0
@@ -58,10 +58,12 @@ class JitFunction:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if thread.listeners or _device.accelerated:
-            # Inside another recording, or under a tape, the operations themselves are wanted.
+        if thread.recorder is not None or _device.accelerated:
+            # Inside another recording the operations themselves are wanted.
             return self._function(*args, **kwargs)
         key, leaves = flatten_call(args, kwargs)
+        if thread.listeners:
+            return self._under_tapes(key, leaves, args, kwargs)
         entry = self._entries.get(key)
         if entry is None:
             entry = self._new_entry(key)
@@ -99,6 +101,39 @@ class JitFunction:
                 self._entries.popitem(last=False)
         return entry
 
+    def _under_tapes(
+        self, key: Any, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run as one operation on the tapes that are recording."""
+        if not all(type(listener) is Tape for listener in thread.listeners):
+            return self._function(*args, **kwargs)
+        watched = watched_leaves(args, kwargs)
+        entry = self._entries.get((key, watched)) or self._new_entry((key, watched))
+        if entry.eager:
+            return self._function(*args, **kwargs)
+        pair = entry.differentiable
+        if pair is not None and pair.ready:
+            return pair(args, kwargs, leaves)
+        pair = entry.differentiable = Differentiable(self._function, watched)
+        result = pair.record(args, kwargs, first=entry.attempts == 0)
+        assert pair.recorder is not None
+        self._judge(entry, pair.recorder)
+        return result
+
+    def _judge(self, entry: _Entry, recorder: Recorder) -> bool:
+        """Whether a recording can be used; otherwise note what to do with the next call."""
+        if recorder.created:
+            entry.attempts += 1
+            if entry.attempts >= _ATTEMPTS:
+                entry.eager = True
+                self._warn("each call makes new Variables; make them outside of it")
+            return False
+        if recorder.failure is not None:
+            entry.eager = True
+            self._warn(recorder.failure)
+            return False
+        return True
+
     def _record(self, entry: _Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the function, and make a program of what it did."""
         recorder = Recorder(first=entry.attempts == 0)
@@ -110,15 +145,7 @@ class JitFunction:
                 recorder.output(tensor)
         recorder.finish()
         with self._lock:
-            if recorder.created:
-                entry.attempts += 1
-                if entry.attempts >= _ATTEMPTS:
-                    entry.eager = True
-                    self._warn("each call makes new Variables; make them outside of it")
-            elif recorder.failure is not None:
-                entry.eager = True
-                self._warn(recorder.failure)
-            else:
+            if self._judge(entry, recorder):
                 entry.structure = structure.emptied()
                 entry.program = compile_trace(recorder.trace)
         return result
@@ -128,7 +155,7 @@ class JitFunction:
         warnings.warn(
             f"jit: {name} cannot become a program and runs eagerly: {reason}",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -178,4 +205,4 @@ def jit(function: Callable[..., Any] | None = None, *, cache_size: int = CACHE_S
     return JitFunction(function, cache_size)
 
 
-__all__ = ["JitFunction", "Variable", "floatx", "jit", "np"]
+__all__ = ["JitFunction", "jit"]

@@ -51,6 +51,7 @@ class Recorder:
         self._known: dict[int, tuple[Any, Value]] = {}
         self._variables: dict[int, tuple[Variable, Value]] = {}
         self.constants: dict[Value, Tensor] = {}
+        self._seen: dict[int, Variable] = {}
         self._flats: set[int] = set()
         self._saved: Any = None
 
@@ -141,6 +142,10 @@ class Recorder:
             self._flats.add(id(flat))
             self.trace.flats.append(flat)
 
+    def seen_variables(self) -> list[Variable]:
+        """All Variables that the call has read or written."""
+        return list(self._seen.values())
+
     # ---- values ----------------------------------------------------------------------
 
     def value_of(self, argument: Any) -> Value:
@@ -178,6 +183,7 @@ class Recorder:
         value = Value(VARIABLE, variable.shape, variable.dtype, variable)
         value.interval = _interval(variable)
         self._variables[id(variable)] = variable, value
+        self._seen[id(variable)] = variable
         return value
 
     def _forget_overlapping(self, written: tuple[Value, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -77,20 +77,32 @@ def _is_named(kind: Any) -> bool:
 
 
 def rebuild(
-    args: tuple[Any, ...], kwargs: dict[str, Any], take: Callable[[Tensor], None]
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    take: Callable[[Tensor], None],
+    see: Callable[[Any], None] | None = None,
+    instead: Iterator[Tensor] | None = None,
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments with fresh Tensors in place of tensors and arrays.
 
-    `take` is called with each, in the order of `flatten_call`.
+    Parameters
+    ----------
+    args, kwargs
+        The arguments.
+    take : callable
+        Called with each fresh Tensor, in the order of `flatten_call`.
+    see : callable, optional
+        Called with each tensor or array in whose place it stands.
+    instead : iterator of Tensors, optional
+        The fresh ones; without it they are made.
     """
 
     def fresh(argument: Any) -> Any:
         kind = type(argument)
         if kind is Tensor or kind is _ndarray:
-            data = argument._data if kind is Tensor else argument
-            made = Tensor(data if data.flags.c_contiguous else np.array(data, order="C"))
-            if kind is Tensor:
-                _carry_over(argument, made)
+            if see is not None:
+                see(argument)
+            made = _fresh(argument) if instead is None else next(instead)
             take(made)
             return made
         if _is_named(kind):
@@ -104,11 +116,16 @@ def rebuild(
     return tuple([fresh(a) for a in args]), {name: fresh(a) for name, a in kwargs.items()}
 
 
-def _carry_over(source: Tensor, made: Tensor) -> None:
-    made._origin = source._origin
-    base = source._base
-    if base is not None:
-        made._base = source  # the memory stays what it is for as long as anyone looks at it
+def _fresh(argument: Any) -> Tensor:
+    """The numbers of a tensor or array under another identity."""
+    is_tensor = type(argument) is Tensor
+    data = argument._data if is_tensor else argument
+    made = Tensor(data if data.flags.c_contiguous else np.array(data, order="C"))
+    if is_tensor:
+        made._origin = argument._origin
+        if argument._base is not None:
+            made._base = argument  # the memory stays what it is for as long as anyone looks
+    return made
 
 
 class _Leaf:
