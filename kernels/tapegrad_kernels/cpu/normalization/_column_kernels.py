@@ -36,6 +36,8 @@ they are passed one at a time."""
 # Places in the record of all blocks.
 X, Y, DY, DX, PARTIAL, SCRATCH, COEFFICIENTS, MEAN, VARIANCE, GAMMA, BETA, SUMS = range(12)
 HEIGHT, WIDTH, TAIL, TASK_ROWS, TASKS, CHANNELS, GROUPS, EPSILON = range(12, 20)
+# Gradients by what each channel has, of given statistics.
+D_GAMMA, D_BETA, D_MEAN, D_VARIANCE = range(20, 24)
 
 
 def _moments(w: Any, sums: Any, inputs: Any, parameters: Any) -> Any:
@@ -328,12 +330,63 @@ def _make_blocks(real: str) -> dict[str, Block]:
 
     return {
         "moments": moments,
+        **_make_given_blocks(real),
         "statistics": statistics,
         "affine": affine,
         "gradient_sums": gradient_sums,
         "slopes": slopes,
         "gradient": gradient,
     }
+
+
+def _make_given_blocks(real: str) -> dict[str, Block]:
+    """The middle stages for given statistics, of one sample whose channels are its groups."""
+    at = POINTER_TO[real]
+    narrow: Any = np.dtype(real).type
+
+    @block(f"column_given.{real}")
+    def given(record, start, stop):  # type: ignore[no-untyped-def]
+        # The coefficients of the columns.
+        packed = int64_at(record)
+        width, channels, epsilon = packed[WIDTH], packed[CHANNELS], float64_at(record)[EPSILON]
+        gamma, beta = at(packed[GAMMA]), at(packed[BETA])
+        origin = at(packed[COEFFICIENTS])
+        for j in range(width):
+            channel = j % channels
+            scale = 1.0 / math.sqrt(at(packed[VARIANCE])[channel] + epsilon)
+            origin[j] = at(packed[MEAN])[channel]
+            origin[width + j] = narrow(gamma[channel] * scale)
+            origin[2 * width + j] = beta[channel]
+
+    @block(f"column_given_slopes.{real}")
+    def given_slopes(record, start, stop):  # type: ignore[no-untyped-def]
+        # From the sums: the gradients by parameters and statistics, and the coefficients of dx,
+        # an affine function of dy.
+        packed = int64_at(record)
+        width, channels, epsilon = packed[WIDTH], packed[CHANNELS], float64_at(record)[EPSILON]
+        origin = at(packed[COEFFICIENTS])
+        sums = float64_at(packed[SUMS])
+        for j in range(2 * channels):
+            sums[j] = 0.0
+        for part in range(packed[TASKS]):
+            partial = float64_at(packed[PARTIAL] + 24 * part * width)
+            for j in range(width):
+                sums[j % channels] += partial[j]
+                sums[channels + j % channels] += partial[width + j]
+        for channel in range(channels):
+            scale = 1.0 / math.sqrt(at(packed[VARIANCE])[channel] + epsilon)
+            slope = at(packed[GAMMA])[channel] * scale
+            total, product = sums[channel], sums[channels + channel]
+            at(packed[D_GAMMA])[channel] = narrow(product * scale)
+            at(packed[D_BETA])[channel] = narrow(total)
+            at(packed[D_MEAN])[channel] = narrow(-slope * total)
+            at(packed[D_VARIANCE])[channel] = narrow(-0.5 * slope * scale * scale * product)
+            for j in range(channel, width, channels):
+                origin[j] = narrow(0.0)
+                origin[width + j] = narrow(slope)
+                origin[2 * width + j] = narrow(0.0)
+
+    return {"given": given, "given_slopes": given_slopes}
 
 
 BLOCKS: dict[Any, Block] = {

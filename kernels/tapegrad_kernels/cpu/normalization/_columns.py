@@ -12,9 +12,10 @@ import numpy as np
 
 from tapegrad_kernels._compile import native_entry
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
-from tapegrad_kernels._compile.pointers import address_of, pack
+from tapegrad_kernels._compile.pointers import address_of, call_block, pack
 from tapegrad_kernels.cpu.normalization._arguments import Array
 from tapegrad_kernels.cpu.normalization._column_kernels import BLOCKS, NARROW, TILE_ROWS
+from tapegrad_kernels.cpu.normalization._totals import totals_block
 
 TASK = 16_384
 """Elements that a task handles; one thread is quicker up to there."""
@@ -26,6 +27,7 @@ def _run(  # type: ignore[no-untyped-def]
     sums_block,
     middle_block,
     last_block,
+    totals_block,
     chunker,
     launcher,
     chunk,
@@ -50,7 +52,10 @@ def _run(  # type: ignore[no-untyped-def]
     gamma,
     beta,
     sums,
+    totals,
 ):
+    step = channels * x.itemsize
+    by_channel = address_of(totals)
     record = pack(
         (
             address_of(x),
@@ -73,6 +78,10 @@ def _run(  # type: ignore[no-untyped-def]
             channels,
             groups,
             epsilon,
+            by_channel,
+            by_channel + step,
+            by_channel + 2 * step,
+            by_channel + 3 * step,
         )
     )
     if sums_block:
@@ -81,21 +90,26 @@ def _run(  # type: ignore[no-untyped-def]
         run_chunks(middle_block, record, samples, chunk, chunker, launcher)
     if last_block:
         run_chunks(last_block, record, samples * tasks, chunk, chunker, launcher)
+    if totals_block:
+        # The sums of all samples; the partial ones are not needed any more.
+        cut = (address_of(sums), 3 * channels, samples, 2 * channels, address_of(partial))
+        call_block(totals_block, pack((*cut, channels, by_channel, by_channel + step)), 0, 1)
 
 
 @functools.cache
 def _entry(dtype: np.dtype[Any]) -> tuple[Any, ...]:
     real = numba.types.Array(numba.from_dtype(dtype), 1, "C")
     wide = numba.types.Array(numba.float64, 1, "C")
-    arguments = (numba.int64,) * 14 + (numba.float64,)
-    arguments += (real,) * 4 + (wide,) + (real,) * 6 + (wide,)
+    arguments = (numba.int64,) * 15 + (numba.float64,)
+    arguments += (real,) * 4 + (wide,) + (real,) * 6 + (wide, real)
     run = native_entry(_run, f"run.{dtype}", *arguments)
     return run, chunk_block.address, parallel_launcher.address
 
 
 @functools.cache
-def _stages(dtype: np.dtype[Any], *names: str) -> tuple[int, ...]:
-    return tuple(BLOCKS[name, dtype].address if name else 0 for name in names)
+def _stages(dtype: np.dtype[Any], *names: str, totals: bool = False) -> tuple[int, ...]:
+    stages = [BLOCKS[name, dtype].address if name else 0 for name in names]
+    return (*stages, totals_block("float64", dtype.name).address if totals else 0)
 
 
 @functools.cache
@@ -175,6 +189,7 @@ def normalize(
         gamma,
         beta,
         np.empty(3 * count * layout.channels),
+        mean,
     )
     return y, mean, variance
 
@@ -188,9 +203,9 @@ def gradients(
     count, width, channels = layout.samples, layout.width, layout.channels
     dx = np.empty(x.shape, dtype)
     flat, result = x.reshape(-1), dx.reshape(-1)
-    sums = np.empty(3 * count * channels)
+    totals = np.empty((2, channels), dtype)
     run(
-        *_stages(dtype, "gradient_sums", "slopes", "gradient"),
+        *_stages(dtype, "gradient_sums", "slopes", "gradient", totals=True),
         *launchers,
         *layout.numbers,
         epsilon,
@@ -205,40 +220,59 @@ def gradients(
         variance.reshape(-1),
         gamma,
         gamma,
-        sums,
+        np.empty(3 * count * channels),
+        totals.reshape(-1),
     )
-    by_sample = sums.reshape(count, 3, channels)[:, :2]
-    total = by_sample[0] if count == 1 else by_sample.sum(axis=0)
-    return dx, total.astype(dtype)
+    return dx, totals
 
 
-def column_sums(dy: Array, x: Array, mean: Array, layout: Layout) -> tuple[Array, Array]:
-    """For each channel the sums of `dy` and of ``dy * (x - mean)``, in float64."""
-    dtype = x.dtype
-    run, *launchers = _entry(dtype)
-    flat = x.reshape(-1)
-    partial = np.empty(3 * layout.tasks * layout.width)
-    scratch = np.empty(4 * layout.tasks * layout.width, dtype)
-    rest = (scratch, mean, mean, mean, mean, mean, partial)
-    stages = _stages(dtype, "gradient_sums", "", "")
-    arrays = (flat, flat, dy.reshape(-1), flat, partial, *rest)
-    run(*stages, *launchers, *layout.numbers, 0.0, *arrays)
-    sums = partial.reshape(layout.tasks, 3, -1, layout.channels).sum(axis=(0, 2))
-    return sums[0], sums[1]
-
-
-def scale_and_shift(x: Array, origin: Array, scale: Array, shift: Array, layout: Layout) -> Array:
-    """``(x - origin) * scale + shift`` with numbers for each channel."""
+def normalize_given(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    mean: Array,
+    variance: Array,
+    layout: Layout,
+    epsilon: float,
+) -> Array:
+    """The array normalized with given means and variances of its channels."""
     dtype = x.dtype
     run, *launchers = _entry(dtype)
     y = np.empty(x.shape, dtype)
     flat, result = x.reshape(-1), y.reshape(-1)
-    fold = layout.width // layout.channels
-    coefficients = np.concatenate([np.tile(row, fold) for row in (origin, scale, shift)])
-    coefficients = coefficients.astype(dtype, copy=False)
     unused = np.empty(0)
-    rest = (coefficients,) * 6
-    stages = _stages(dtype, "", "", "affine")
-    arrays = (flat, result, flat, result, unused, *rest, unused)
-    run(*stages, *launchers, *layout.numbers, 0.0, *arrays)
+    coefficients = np.empty(3 * layout.width, dtype)
+    statistics = (coefficients, mean, variance, gamma, beta, unused, mean)
+    stages = _stages(dtype, "", "given", "affine")
+    arrays = (flat, result, flat, result, unused, coefficients, *statistics)
+    run(*stages, *launchers, *layout.numbers, epsilon, *arrays)
     return y
+
+
+def gradients_given(
+    dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, layout: Layout, epsilon: float
+) -> tuple[Array, Array]:
+    """Gradients by `x`, and in four rows those by gamma, beta, means and variances."""
+    dtype = x.dtype
+    run, *launchers = _entry(dtype)
+    dx = np.empty(x.shape, dtype)
+    flat, by_result, result = x.reshape(-1), dy.reshape(-1), dx.reshape(-1)
+    partial = np.empty(3 * layout.tasks * layout.width)
+    scratch = np.empty(4 * layout.tasks * layout.width, dtype)
+    coefficients = np.empty(3 * layout.width, dtype)
+    totals = np.empty((4, layout.channels), dtype)
+    rest = (by_result, result, partial, scratch, coefficients, mean, variance, gamma, gamma)
+    rest = (*rest, np.empty(2 * layout.channels), totals.reshape(-1))
+    stages = _stages(dtype, "gradient_sums", "given_slopes", "")
+    run(*stages, *launchers, *layout.numbers, epsilon, flat, result, *rest)
+    # An affine function of dy: what x is, perhaps infinite, must not touch it.
+    run(
+        *_stages(dtype, "", "", "affine"),
+        *launchers,
+        *layout.numbers,
+        epsilon,
+        by_result,
+        result,
+        *rest,
+    )
+    return dx, totals

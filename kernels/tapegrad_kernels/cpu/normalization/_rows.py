@@ -10,9 +10,10 @@ import numpy as np
 
 from tapegrad_kernels._compile import native_entry
 from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run_chunks
-from tapegrad_kernels._compile.pointers import address_of, pack
+from tapegrad_kernels._compile.pointers import address_of, call_block, pack
 from tapegrad_kernels.cpu.normalization._arguments import Array
 from tapegrad_kernels.cpu.normalization._row_kernels import BLOCKS, LEAST_TILE, MOST_TILE, TILE
+from tapegrad_kernels.cpu.normalization._totals import totals_block
 
 FORWARD_CHUNK = 16_384
 """Elements of a task, rounded to whole rows; one thread is quicker up to there."""
@@ -32,6 +33,7 @@ def _forward(  # type: ignore[no-untyped-def]
 
 def _backward(  # type: ignore[no-untyped-def]
     address,
+    totals_address,
     chunker,
     launcher,
     task_rows,
@@ -46,6 +48,7 @@ def _backward(  # type: ignore[no-untyped-def]
     dx,
     partial,
     scratch,
+    sums,
     totals,
 ):
     record = pack(
@@ -66,25 +69,27 @@ def _backward(  # type: ignore[no-untyped-def]
     )
     tasks = (height + task_rows - 1) // task_rows
     run_chunks(address, record, tasks, 1, chunker, launcher)
-    sums = np.zeros(totals.size)
-    for task in range(tasks if partial.size else 0):
-        first = task * totals.size
-        for j in range(totals.size):
-            sums[j] += partial[first + j]
-    for j in range(totals.size):
-        totals[j] = sums[j]
+    if totals.size:
+        count = totals.size
+        target = address_of(totals)
+        place = address_of(partial)
+        words = (place, count, tasks, count, address_of(sums), count, target, target)
+        call_block(totals_address, pack(words), 0, 1)
 
 
 @functools.cache
 def _entry(name: str, dtype: np.dtype[Any]) -> tuple[Any, ...]:
     vector = numba.types.Array(numba.from_dtype(dtype), 1, "C")
+    addresses = [BLOCKS[name, dtype].address]
     if name.endswith("_grad"):
-        integers, arrays, function = 7, 7, _backward
+        wide = numba.types.Array(numba.float64, 1, "C")
+        integers, arrays, function = 8, (vector,) * 6 + (wide, vector), _backward
+        addresses.append(totals_block(dtype.name, dtype.name).address)
     else:
-        integers, arrays, function = 6, 4, _forward
-    arguments = (numba.int64,) * integers + (numba.float64, numba.int64) + (vector,) * arrays
+        integers, arrays, function = 6, (vector,) * 4, _forward
+    arguments = (numba.int64,) * integers + (numba.float64, numba.int64) + arrays
     run = native_entry(function, f"{function.__name__}.{dtype}", *arguments)
-    return run, BLOCKS[name, dtype].address, chunk_block.address, parallel_launcher.address
+    return run, *addresses, chunk_block.address, parallel_launcher.address
 
 
 def run_forward(
@@ -97,6 +102,13 @@ def run_forward(
     arrays = (x.reshape(-1), gamma.reshape(-1), beta.reshape(-1), y.reshape(-1))
     run(*addresses, chunk, x.size // width, width, epsilon, mode, *arrays)
     return y
+
+
+def cut_of(height: int, width: int) -> tuple[int, int, int]:
+    """Rows of a task with gradients, rows of its tiles, and number of tasks."""
+    task_rows = max(LEAST_TASK, BACKWARD_CHUNK // width)
+    tile_rows = min(max(LEAST_TILE, TILE // width), MOST_TILE, task_rows)
+    return task_rows, tile_rows, -(-height // task_rows)
 
 
 def run_backward(
@@ -112,9 +124,7 @@ def run_backward(
     """Gradients by `x`, and by the parameters in two rows; of the latter none if not wanted."""
     run, *addresses = _entry(name, x.dtype)
     height = x.size // width
-    task_rows = max(LEAST_TASK, BACKWARD_CHUNK // width)
-    tile_rows = min(max(LEAST_TILE, TILE // width), MOST_TILE, task_rows)
-    tasks = -(-height // task_rows)
+    task_rows, tile_rows, tasks = cut_of(height, width)
     dx = np.empty(x.shape, x.dtype)
     partial = np.empty(2 * tasks * width if parameters else 0, x.dtype)
     scratch = np.empty(3 * tasks * tile_rows, x.dtype)
@@ -131,6 +141,7 @@ def run_backward(
         *arrays,
         partial,
         scratch,
+        np.empty(totals.size),
         totals,
     )
     return dx, totals.reshape(2, -1)

@@ -21,11 +21,11 @@ from tapegrad_kernels.cpu.normalization._arguments import (
     real_arrays,
 )
 from tapegrad_kernels.cpu.normalization._columns import (
-    column_sums,
     gradients,
+    gradients_given,
     layout_of,
     normalize,
-    scale_and_shift,
+    normalize_given,
 )
 
 
@@ -143,9 +143,9 @@ def _inference_arguments(operation: str, epsilon: float, *values: Any) -> tuple[
         parameter(operation, name, value, x, shape, fill)
         for name, value, fill in zip(names, arrays[-4:], fills, strict=True)
     ]
-    scale = 1.0 / np.sqrt(parameters[3].astype(np.float64) + number)
-    layout = layout_of(1, x.size // max(shape[0], 1), max(shape[0], 1), max(shape[0], 1))
-    return *arrays[:-4], *parameters, scale, layout
+    channels = max(shape[0], 1)
+    layout = layout_of(1, x.size // channels, channels, channels)
+    return *arrays[:-4], *parameters, layout, number
 
 
 def batch_norm_inference(
@@ -185,12 +185,12 @@ def batch_norm_inference(
     >>> batch_norm_inference(np.array([[3.0]]), None, None, [1.0], [4.0], epsilon=0.0)
     array([[1.]])
     """
-    array, g, b, m, _, scale, layout = _inference_arguments(
+    array, *rest = _inference_arguments(
         "batch_norm_inference", epsilon, x, gamma, beta, mean, variance
     )
     if array.size == 0:
         return np.empty(array.shape, array.dtype)
-    return scale_and_shift(array, m, g * scale, b, layout)
+    return normalize_given(array, *rest)
 
 
 def batch_norm_inference_grad(
@@ -223,31 +223,22 @@ def batch_norm_inference_grad(
         If a shape does not fit or `epsilon` is negative.
     """
     name = "batch_norm_inference_grad"
-    g_y, array, g, _, m, _, scale, layout = _inference_arguments(
+    g_y, array, g, _, *rest = _inference_arguments(
         name, epsilon, dy, x, gamma, None, mean, variance
     )
     check_gradient(name, g_y, array)
-    dtype = array.dtype
     if array.size == 0:
-        zeros = np.zeros((4, array.shape[-1]), dtype)
-        return np.empty(array.shape, dtype), zeros[0], zeros[1], zeros[2], zeros[3]
-    total, products = column_sums(g_y, array, m, layout)
-    zeros = np.zeros_like(m)
-    dx = scale_and_shift(g_y, zeros, g * scale, zeros, layout)
-    small = (
-        products * scale,
-        total,
-        -g * scale * total,
-        -0.5 * g * scale**3 * products,
-    )
-    dgamma, dbeta, dmean, dvariance = (part.astype(dtype) for part in small)
-    return dx, dgamma, dbeta, dmean, dvariance
+        zeros = np.zeros((4, array.shape[-1]), array.dtype)
+        return np.empty(array.shape, array.dtype), zeros[0], zeros[1], zeros[2], zeros[3]
+    dx, totals = gradients_given(g_y, array, g, *rest)
+    return dx, totals[0], totals[1], totals[2], totals[3]
 
 
 def _warm(real: str) -> None:
     x = np.ones((2, 1), real)
     y, mean, variance = batch_norm(x)
     batch_norm_grad(y, x, None, mean, variance)
+    batch_norm_inference(x, None, None, mean, variance)
 
 
 for _real in REAL_NAMES:
