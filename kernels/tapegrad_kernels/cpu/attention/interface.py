@@ -31,8 +31,8 @@ PART_PRODUCTS = 1_000_000
 BACKWARD_TASKS = 16
 """Tasks below which the keys of a head are cut into segments."""
 
-_FORWARD = {real: make_forward(real) for real in REAL_NAMES}
-_BACKWARD = {real: make_backward(real) for real in REAL_NAMES}
+FORWARD = {real: make_forward(real) for real in REAL_NAMES}
+BACKWARD = {real: make_backward(real) for real in REAL_NAMES}
 
 
 def _run(address, chunker, launcher, record, count, chunk):  # type: ignore[no-untyped-def]
@@ -44,11 +44,35 @@ def _native_run() -> Callable[..., None]:
     return native_entry(_run, "run_attention", *(numba.int64,) * 6)
 
 
+def chunk_of(tasks: int, products: int) -> int:
+    """How many tasks of so many multiplications make a part."""
+    return max(-(-tasks // MOST_PARTS), -(-PART_PRODUCTS // max(products, 1)))
+
+
+def part_bytes_of(elements: int, size: int) -> int:
+    """Bytes of the workspace of a part."""
+    return -(-elements * size // layout.LINE) * layout.LINE
+
+
+def forward_parts(
+    real: str, queries: int, keys: int, depth: int, value_depth: int
+) -> tuple[int, int]:
+    """Tasks of a head in the forward pass, and their multiplications."""
+    block = layout.FORWARD_PANELS * tile_for(real).columns
+    return -(-queries // block), min(block, queries) * keys * (depth + value_depth)
+
+
+def segments_of(heads: int, keys: int) -> tuple[int, int]:
+    """Segments of the keys of a head in the backward pass, and keys of one."""
+    segments = min(-(-BACKWARD_TASKS // max(heads, 1)), -(-keys // (2 * layout.KEY_BLOCK)))
+    segment = -(-keys // (max(segments, 1) * layout.KEY_BLOCK)) * layout.KEY_BLOCK
+    return max(1, -(-keys // max(segment, 1))), segment
+
+
 def _launch(chosen: Block, real: str, r: Array, tasks: int, products: int, elements: int) -> None:
     """Run `tasks` tasks of `products` multiplications each, in parts that depend on sizes alone."""
-    chunk = max(-(-tasks // MOST_PARTS), -(-PART_PRODUCTS // max(products, 1)))
-    size = np.dtype(real).itemsize
-    part_bytes = -(-elements * size // layout.LINE) * layout.LINE
+    chunk = chunk_of(tasks, products)
+    part_bytes = part_bytes_of(elements, np.dtype(real).itemsize)
     workspace = np.empty(-(-tasks // chunk) * part_bytes + layout.LINE, np.uint8)
     address = workspace.ctypes.data
     r[layout.TABLE] = table_address(real)
@@ -127,15 +151,12 @@ def attention(
     if logsumexp.size == 0:
         return out, logsumexp
     record, _owners = operands.record(causal)
-    width = tile_for(real).columns
-    block = layout.FORWARD_PANELS * width
-    parts = -(-queries // block)
+    parts, products = forward_parts(real, queries, keys, depth, value_depth)
     record[layout.PARTS] = parts
     record[layout.OUT] = out.ctypes.data
     record[layout.LOGSUMEXP] = logsumexp.ctypes.data
-    products = min(block, queries) * keys * (depth + value_depth)
-    elements = layout.forward_elements(depth, value_depth, width)
-    _launch(_FORWARD[real], real, record, heads * parts, products, elements)
+    elements = layout.forward_elements(depth, value_depth, tile_for(real).columns)
+    _launch(FORWARD[real], real, record, heads * parts, products, elements)
     return out, logsumexp
 
 
@@ -205,9 +226,7 @@ def attention_grad(
         record[layout.G_LOGSUMEXP] = direct.ctypes.data
         _owners.append(direct)
     real = dtype.name
-    segments = min(-(-BACKWARD_TASKS // max(heads, 1)), -(-keys // (2 * layout.KEY_BLOCK)))
-    segment = -(-keys // (max(segments, 1) * layout.KEY_BLOCK)) * layout.KEY_BLOCK
-    segments = max(1, -(-keys // max(segment, 1)))
+    segments, segment = segments_of(heads, keys)
     dq = np.empty((segments, *rows, depth), dtype)
     dk = np.empty((*leading, keys, depth), dtype)
     dv = np.empty((*leading, keys, value_depth), dtype)
@@ -223,7 +242,7 @@ def attention_grad(
     if heads:
         products = queries * min(segment, keys) * (3 * depth + 2 * value_depth)
         elements = layout.backward_elements(depth, value_depth, tile_for(real).columns)
-        _launch(_BACKWARD[real], real, record, heads * segments, products, elements)
+        _launch(BACKWARD[real], real, record, heads * segments, products, elements)
     total = dq[0] if segments == 1 else reductions.sum(dq, axis=0)
     return (
         sum_to_shape(total, shape=q.shape),

@@ -20,7 +20,7 @@ _REAL = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 @functools.lru_cache(maxsize=256)
-def _offsets(shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+def offsets_of(shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """Offset in bytes of each matrix of a stack, in C order."""
     offsets = np.zeros(1, np.int64)
     for length, step in zip(shape, strides, strict=True):
@@ -32,7 +32,7 @@ def leading_offsets(array: Array, leading: tuple[int, ...]) -> Array:
     """Offset in bytes of the matrix in the last two axes for each index in `leading`."""
     if array.shape[:-2] != leading:
         array = np.broadcast_to(array, leading + array.shape[-2:])
-    return _offsets(leading, array.strides[:-2])
+    return offsets_of(leading, array.strides[:-2])
 
 
 def real_type(operation: str, arrays: tuple[Array, ...]) -> np.dtype[Any]:
@@ -55,13 +55,19 @@ def matrices(array: Array, dtype: np.dtype[Any]) -> Array:
     """
     if array.dtype != dtype:
         return np.asarray(array, dtype, order="C")
+    usable = rows_are_readable(array, array.flags.aligned)
+    return array if usable else np.asarray(array, order="C").copy()
+
+
+def rows_are_readable(array: Any, aligned: bool) -> bool:
+    """Whether kernels can read an array, or an operand of a program, where it is."""
     row, column = array.strides[-2:]
-    size = dtype.itemsize
+    size = array.dtype.itemsize
     rows, columns = array.shape[-2:]
-    usable = array.flags.aligned and (column == size or columns <= 1)
+    usable = aligned and (column == size or columns <= 1)
     if rows > 1:
         usable = usable and row % size == 0 and (row % ALIAS_BYTES != 0 or row == 0)
-    return array if usable else np.asarray(array, order="C").copy()
+    return usable
 
 
 @dataclass(slots=True)
