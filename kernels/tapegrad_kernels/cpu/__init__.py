@@ -11,6 +11,7 @@ module               subject
 ``softmax``          softmax, cross-entropies and their derivatives
 ``normalization``    batch, group, layer, RMS and unit normalization
 ``optimizers``       in-place parameter updates
+``metrics``          sums that metrics keep over batches
 ``random``           counter-based random numbers (Philox)
 ``gemm``             matrix products: gemm, dense, matmul
 ``attention``        scaled dot-product attention and its gradients
@@ -39,6 +40,7 @@ from tapegrad_kernels.cpu import (
     elementwise,
     engine,
     indexing,
+    metrics,
     normalization,
     optimizers,
     pooling,
@@ -58,6 +60,7 @@ from tapegrad_kernels.cpu.engine import *  # noqa: F403
 from tapegrad_kernels.cpu.gemm import dense, gemm, matmul
 from tapegrad_kernels.cpu.indexing import *  # noqa: F403
 from tapegrad_kernels.cpu.logsumexp import logsumexp, logsumexp_grad
+from tapegrad_kernels.cpu.metrics import *  # noqa: F403
 from tapegrad_kernels.cpu.normalization import *  # noqa: F403
 from tapegrad_kernels.cpu.optimizers import *  # noqa: F403
 from tapegrad_kernels.cpu.pooling import *  # noqa: F403
@@ -111,6 +114,7 @@ __all__ += [
 ]
 __all__ += ["logsumexp_grad"]
 __all__ += indexing.__all__
+__all__ += metrics.__all__
 __all__ += normalization.__all__
 __all__ += optimizers.__all__
 __all__ += random.__all__

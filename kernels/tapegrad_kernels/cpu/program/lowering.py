@@ -66,6 +66,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "upsample2d",
         "upsample2d_grad",
     ),
+    "indexing": (
+        *("bincount", "gather", "gather_along_axis", "index_add", "one_hot", "scatter_add"),
+        *("scatter_along_axis", "segment_max", "segment_min", "segment_prod", "segment_sum"),
+    ),
     "joining": ("concatenate", "pad", "stack"),
     "pooled_gradients": ("max_pool2d_relu_bias_grad",),
     "recurrence": (
@@ -124,6 +128,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "random_numbers": (
         *("random_bernoulli", "random_normal", "random_permutation", "random_uniform"),
     ),
+    "metric_sums": ("accumulate_loss", "accumulate_mean", "count_matches"),
 }
 """Kernels by the module of this package that holds their lowerings."""
 
