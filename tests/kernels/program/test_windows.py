@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from kernels.program.native import assert_same_bits
@@ -101,3 +105,34 @@ def test_resampling_of_views_and_other_types(interpolation):
     for view in (x, x[:, ::2], np.arange(384).reshape(2, 8, 4, 6)):
         assert_same_bits("upsample2d", view, interpolation=interpolation)
         assert_same_bits("upsample2d_grad", view, interpolation=interpolation)
+
+
+_BESIDE = """
+import numpy as np
+from tapegrad_kernels.cpu.program import Builder, Layout, Operand
+from tapegrad_kernels.cpu.program.lowering import lower
+for dtype in ("float32", "float64"):
+    for channels in range(1, 10):
+        b, layout = Builder(), Layout()
+        x = Operand(0, 0, (1, 2, 2, channels), dtype)
+        y = Operand(0, 4096, (1, 1, 1, channels), dtype)
+        positions = Operand(0, 8192, y.shape, "uint8")
+        lower(b, "max_pool2d", (y, positions), (x,), {"pool_size": 2})
+        rows = layout.add(b)
+        layout.finish()
+        frame = layout.frame(12288, 2)
+        for operand in (x, y, positions):
+            frame.array(operand)[...] = 1
+        whole = frame.array(Operand(0, 0, (12288,), "uint8"))
+        whole[8192 + channels :] = 77
+        frame.run(*rows)
+        assert (whole[8192 : 8192 + channels] == 0).all(), (dtype, channels)
+        assert (whole[8192 + channels :] == 77).all(), (dtype, channels)
+"""
+
+
+def test_nothing_beside_positions_is_touched_with_narrow_vectors():
+    variables = {**os.environ, "TAPEGRAD_VECTOR_BITS": "128"}
+    command = [sys.executable, "-c", _BESIDE]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -136,12 +136,15 @@ class _PairWriter(VectorWriter):
         return self.builder.shuffle_vector(first, undefined, lanes)
 
     def _bytes_masked(self, pointer: Any, mask: Any) -> Any:
+        zeros = ir.Constant(self.bytes, [0] * self.lanes)
+        if self.lanes == 2:  # then it is one, and LLVM has trouble with two; see `sliding.frame`
+            first = self.builder.load(pointer, typ=BYTE, align=1)
+            return self.builder.insert_element(zeros, first, int32(0))
         function = self._declare(
             f"llvm.masked.load.v{self.lanes}i8.p0",
             self.bytes,
             [POINTER, INT32, self.mask, self.bytes],
         )
-        zeros = ir.Constant(self.bytes, [0] * self.lanes)
         return self.builder.call(function, [pointer, int32(1), mask, zeros])
 
     def _read(self, pointer: Any, mask: Any) -> Any:
