@@ -110,7 +110,7 @@ def getitem(x: Array, *, index: Any) -> Array:
     return np.asarray(x[index])
 
 
-def _selects_once(index: Any) -> bool:
+def selects_once(index: Any) -> bool:
     """Whether no element can be selected twice: integers, slices, new axes, boolean masks."""
     parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
@@ -122,7 +122,7 @@ def _selects_once(index: Any) -> bool:
     return True
 
 
-def _only_rows(index: Any) -> Array | None:
+def only_rows(index: Any) -> Array | None:
     """The integer array that is the whole index, if it is one."""
     if isinstance(index, tuple) and len(index) == 1:
         index = index[0]
@@ -159,12 +159,12 @@ def index_add(g: Array, *, index: Any, shape: int | Sequence[int]) -> Array:
     >>> index_add(np.array([1.0, 2.0, 4.0]), index=np.array([0, 2, 0]), shape=(3,))
     array([5., 0., 2.])
     """
-    rows = _only_rows(index)
+    rows = only_rows(index)
     lengths = (shape,) if isinstance(shape, int) else tuple(shape)
     if rows is not None and np.asarray(g).dtype.char in "fd" and lengths:
         return _add_rows(np.asarray(g), rows, lengths)
     result = np.zeros(shape, np.asarray(g).dtype)
-    if _selects_once(index):
+    if selects_once(index):
         result[index] = g
     else:
         np.add.at(result, index, g)

@@ -63,6 +63,11 @@ _BLOCKS = {
 }
 
 
+def block_of(name: str, dtype: np.dtype[Any]) -> Block:
+    """A block of float32 or float64."""
+    return _BLOCKS[name, dtype]
+
+
 def _checked(operation: str, x: Array, indices: ArrayLike, axis: int) -> tuple[Array, int]:
     chosen = as_indices(operation, indices)
     axis = checked_axis(operation, axis, x.ndim)

@@ -29,7 +29,7 @@ from tapegrad_kernels.cpu.indexing._call import (
 
 PARTS = 16
 """Most parts of the result that tasks add into."""
-_WIDE = 32
+WIDE = 32
 """Elements of a row from which sorting into parts costs less than a second thread saves."""
 
 
@@ -90,7 +90,7 @@ _BLOCKS = {
 
 
 @block("parts_of_indices")
-def _sort_into_parts(record, start, stop):  # type: ignore[no-untyped-def]
+def sort_into_parts(record, start, stop):  # type: ignore[no-untyped-def]
     # Positions of the indices by the part of the result that they name, in their order; before
     # them where each part begins.
     packed = int64_at(record)
@@ -116,17 +116,26 @@ def _sort_into_parts(record, start, stop):  # type: ignore[no-untyped-def]
     order[0] = PARTS + 1
 
 
+def block_of(name: str, dtype: np.dtype[Any]) -> Block:
+    """A block of float32 or float64."""
+    return _BLOCKS[name, dtype]
+
+
+def shift_of(rows: int) -> int:
+    """Bits of a row's number behind those of its part, for so many rows."""
+    return max(0, (rows - 1).bit_length() - PARTS.bit_length() + 1)
+
+
 def combine_rows(name: str, x: Array, indices: Array, y: Array) -> None:
     """Combine the rows of `x` into those of `y` at checked `indices`; all are C-contiguous."""
     if not x.size:
         return
     chosen, width = _BLOCKS[name, x.dtype], x.size // indices.size
-    if width < _WIDE or x.size <= CHUNK:
+    if width < WIDE or x.size <= CHUNK:
         run(chosen, 1, 1, x, indices, y, indices, p=indices.size, q=width)
         return
     order = np.empty(PARTS + 1 + indices.size, np.int64)
-    shift = max(0, (len(y) - 1).bit_length() - PARTS.bit_length() + 1)
-    run(_sort_into_parts, 1, 1, indices, order, p=indices.size, q=shift)
+    run(sort_into_parts, 1, 1, indices, order, p=indices.size, q=shift_of(len(y)))
     run(chosen, PARTS, 1, x, indices, y, order, p=indices.size, q=width, r=1)
 
 

@@ -67,10 +67,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "upsample2d_grad",
     ),
     "indexing": (
-        *("bincount", "gather", "gather_along_axis", "index_add", "one_hot", "scatter_add"),
-        *("scatter_along_axis", "segment_max", "segment_min", "segment_prod", "segment_sum"),
+        *("bincount", "gather", "gather_along_axis", "getitem", "index_add", "one_hot"),
+        *("scatter_add", "scatter_along_axis"),
+        *("segment_max", "segment_min", "segment_prod", "segment_sum"),
     ),
     "joining": ("concatenate", "pad", "stack"),
+    "pooled_convolutions": ("conv2d_avg_pool2d", "conv2d_max_pool2d"),
     "pooled_gradients": ("max_pool2d_relu_bias_grad",),
     "recurrence": (
         "gru_backward",
