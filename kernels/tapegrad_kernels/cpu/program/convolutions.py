@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tapegrad_kernels._compile import on_warmup
@@ -21,26 +22,42 @@ from tapegrad_kernels.cpu.program.lowering import NotNative, lowers
 from tapegrad_kernels.cpu.program.operand import Operand
 
 
-def _add_row(
+def add_convolution(
     b: Builder,
     plan: Plan,
     source: Operand,
     weights: Operand,
     target: Operand,
     bias: Operand | None = None,
-    flags: int = 0,
+    activation: str | None = None,
+    changed: Mapping[int, int] | None = None,
+    more: Iterable[Any] = (),
 ) -> None:
-    """A row with what `convolution.driver` writes into a call's record."""
+    """A row with what `convolution.driver` writes into a call's record.
+
+    Parameters
+    ----------
+    source, weights, target, bias
+        As the record names them; all but `target` are made contiguous.
+    activation : {None, "linear", "relu"}
+        Applied at the end.
+    changed : mapping, optional
+        Words of the plan's record to replace.
+    more : iterable, optional
+        Words to follow the record.
+    """
     words: list[Any] = plan.record.tolist()
     workspace = b.scratch(plan.workspace_bytes - f.HEADER_BYTES)
-    words[f.SOURCE] = source
-    words[f.WEIGHTS] = weights
+    words[f.SOURCE] = b.contiguous(source)
+    words[f.WEIGHTS] = b.contiguous(weights)
     words[f.TARGET] = target
-    words[f.BIAS] = 0 if bias is None else bias
-    words[f.FLAGS] = flags
+    words[f.BIAS] = 0 if bias is None else b.contiguous(bias)
+    words[f.FLAGS] = (RELU if activation == "relu" else 0) | (0 if bias is None else BIAS)
     words[f.PACKED] = workspace if words[f.PACKER] else 0
     words[f.WORKSPACE] = workspace.view(offset=words[f.PACKED_BYTES])
-    b.call(plan.block, *words)
+    for place, word in (changed or {}).items():
+        words[place] = word
+    b.call(plan.block, *words, *more)
 
 
 def _pixels(images: Operand) -> Operand:
@@ -77,12 +94,10 @@ def _lower_conv2d(
         b.lower("depthwise_conv2d", out, x, kernel, bias, activation=activation, **how)
         return
     x, w = b.contiguous(x), b.contiguous(w)
-    bias = None if bias is None else b.contiguous(bias)
     if plan is not None:
         second = activation if activation in ("tanh", "sigmoid") else None
         y = b.temporary(out.shape, out.dtype) if second else out
-        flags = (RELU if activation == "relu" else 0) | (0 if bias is None else BIAS)
-        _add_row(b, plan, x, w, y, bias, flags)
+        add_convolution(b, plan, x, w, y, bias, activation)
         if second:
             b.lower(second, out, y)
     elif window.is_product:
@@ -119,7 +134,7 @@ def _lower_input_grad(
         return
     dy, w = b.contiguous(dy), b.contiguous(w)
     if plan is not None:
-        _add_row(b, plan, dy, w, out)
+        add_convolution(b, plan, dy, w, out)
     elif window.is_depthwise:
         how = {"strides": strides, "padding": padding, "dilation": dilation}
         kernel = _by_channel(w, groups)
@@ -149,7 +164,7 @@ def _lower_kernel_grad(
         return
     x, dy = b.contiguous(x), b.contiguous(dy)
     if plan is not None:
-        _add_row(b, plan, x, dy, out)
+        add_convolution(b, plan, x, dy, out)
     elif window.is_depthwise:
         how = {"strides": strides, "padding": padding, "dilation": dilation}
         kernel = _by_channel(out, groups)

@@ -71,6 +71,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("scatter_add", "scatter_along_axis"),
         *("segment_max", "segment_min", "segment_prod", "segment_sum"),
     ),
+    "ordering": ("argsort", "sort", "top_k"),
+    "scans": ("cummax", "cummin", "cumprod", "cumsum", "linear_scan", "logcumsumexp"),
     "joining": ("concatenate", "pad", "stack"),
     "pooled_convolutions": ("conv2d_avg_pool2d", "conv2d_max_pool2d"),
     "pooled_gradients": ("max_pool2d_relu_bias_grad",),

@@ -21,11 +21,12 @@ from tapegrad_kernels.cpu.sliding.terms import TERMS_BLOCKS, terms_chunk
 Plans = tuple[Plan, Plan]
 
 
-def _place(operand: Operand | None) -> Operand | int:
+def as_word(operand: Operand | None) -> Operand | int:
+    """A word of a record for an operand that may be missing."""
     return 0 if operand is None else operand
 
 
-def _keep(b: Builder, plans: Plans) -> None:
+def keep_tables(b: Builder, plans: Plans) -> None:
     """Let the tables of plans, which records point to, live as long as the program."""
     for plan in plans:
         b.constant(plan.table)
@@ -49,8 +50,8 @@ def _add_windows(
     """The row of `sliding.driver.run_windows`."""
     if not output.size:
         return
-    _keep(b, plans)
-    words, count, chunk = window_words(kind, source, output, *plans, window, **more, place=_place)
+    keep_tables(b, plans)
+    words, count, chunk = window_words(kind, source, output, *plans, window, **more, place=as_word)
     b.run(windows_block, *words, count=count, chunk=chunk)
 
 
@@ -234,8 +235,8 @@ def _lower_depthwise_kernel_grad(
     images = _repeated(b, _as_images(b, x, out.dtype), filters.multiplier)
     gradient = _as_images(b, dy, out.dtype)
     plans = filters.forward()
-    _keep(b, plans)
-    known, shape = taps_words(images, gradient, *plans, filters.window, place=_place)
+    keep_tables(b, plans)
+    known, shape = taps_words(images, gradient, *plans, filters.window, place=as_word)
     words = list(known)
     parts = shape[0]
     sums = out if parts == 1 else b.temporary(shape, out.dtype)
@@ -257,7 +258,7 @@ def _interpolate(
         b.copy(x, out)
         return
     words, count, chunk = resampling.interpolation_words(
-        x, out, axis, factor, transposed, place=_place, keep=b.constant
+        x, out, axis, factor, transposed, place=as_word, keep=b.constant
     )
     b.run(resampling.INTERPOLATE_BLOCKS[out.dtype.name], *words, count=count, chunk=chunk)
 
@@ -290,7 +291,7 @@ def _lower_upsample2d(
         _resample(b, out, x, ((2, columns), (1, rows)), False)
     elif out.size:
         images = b.contiguous(x, out.dtype)
-        words, count, chunk = resampling.repetition_words(images, out, rows, columns, _place)
+        words, count, chunk = resampling.repetition_words(images, out, rows, columns, as_word)
         b.run(resampling.REPEAT_BLOCKS[out.dtype.name], *words, count=count, chunk=chunk)
 
 
