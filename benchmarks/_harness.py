@@ -63,6 +63,8 @@ from typing import Any
 Workload = dict[str, Any]
 Times = dict[str, list[float]]
 """Seconds a call, one number for each round, by contender."""
+Outcomes = dict[str, list[float]]
+"""What a workload gave, by contender."""
 
 _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
@@ -88,7 +90,8 @@ class Contender:
     Attributes
     ----------
     prepare : callable
-        Takes a workload and returns the function to time. Runs in the worker.
+        Takes a workload and returns the function to time, which may be `Prepared`. Runs in the
+        worker.
     requires : tuple of str
         Modules it imports.
     environment : mapping of str to str
@@ -98,6 +101,28 @@ class Contender:
     prepare: Callable[[Workload], Callable[[], object]]
     requires: tuple[str, ...] = ()
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A function to time, with more to say than a mere function.
+
+    Attributes
+    ----------
+    function : callable
+        What is timed.
+    outcome : sequence of float
+        Numbers that the workload gave, by which contenders are seen to do the same.
+    operations : int
+        How many operations a call does here, beyond those that the workload tells.
+    """
+
+    function: Callable[[], object]
+    outcome: Sequence[float] = ()
+    operations: int = 1
+
+    def __call__(self) -> object:
+        return self.function()
 
 
 def time_batch(function: Callable[[], object], seconds: float, calls: int = 0) -> tuple[float, int]:
@@ -153,19 +178,22 @@ def _work(module: str, name: str) -> None:
     os.dup2(2, 1)  # what libraries print must not reach the protocol
     contender: Contender = importlib.import_module(module).CONTENDERS[name]
     function: Callable[[], object] | None = None
-    calls = 0
+    calls, operations = 0, 1
     for line in sys.stdin:
         request = json.loads(line)
         try:
             if "workload" in request:
                 function, calls = None, 0
-                function = contender.prepare(request["workload"])
+                prepared = contender.prepare(request["workload"])
+                if not isinstance(prepared, Prepared):
+                    prepared = Prepared(prepared)
+                function, operations = prepared.function, prepared.operations
                 _, calls = time_batch(function, request["seconds"])
-                answer: dict[str, Any] = {"ready": True}
+                answer: dict[str, Any] = {"outcome": list(map(float, prepared.outcome))}
             else:
                 assert function is not None
                 per_call, _ = time_batch(function, 0.0, calls)
-                answer = {"time": per_call}
+                answer = {"time": per_call / operations}
         except NotImplementedError:
             answer = {"error": ""}
         except Exception as error:
@@ -208,18 +236,23 @@ class _Worker:
 
     def close(self) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process.stdout.close()
 
 
-def _time_undisturbed(worker: _Worker) -> float:
+def _time_undisturbed(worker: _Worker, patience: float) -> float:
     """A batch's seconds a call, from a moment when the machine did nothing else."""
     fallback = math.inf
-    for _ in range(_ATTEMPTS):
+    end = time.perf_counter() + patience
+    for attempt in range(_ATTEMPTS):
+        if attempt and time.perf_counter() > end:
+            break
         time.sleep(_PAUSE)
         waited, start = _waited(), time.perf_counter()
         per_call = worker.ask({})["time"]
@@ -237,6 +270,8 @@ def measure(
     rounds: int = 7,
     seconds: float = 0.05,
     threads: int | None = None,
+    patience: float = math.inf,
+    disagree: Callable[[Workload, Outcomes], Sequence[str]] = lambda workload, outcomes: (),
     on_result: Callable[[Workload, Times], object] = lambda workload, times: None,
 ) -> list[tuple[Workload, Times]]:
     """Time all workloads with all contenders, taking turns.
@@ -255,6 +290,11 @@ def measure(
         Length of a batch.
     threads : int, optional
         Threads of each contender; all cores if not given.
+    patience : float, optional
+        Seconds after which a batch is not timed again, however busy the machine was.
+    disagree : callable, optional
+        Takes a workload and what it gave each contender (`Prepared.outcome`); returns those that
+        did something else, which are not timed.
     on_result : callable, optional
         Called after each workload.
 
@@ -268,17 +308,19 @@ def measure(
     results = []
     try:
         for workload in workloads:
-            times: Times = {}
+            outcomes: Outcomes = {}
             for worker in workers:
                 answer = worker.ask({"workload": workload, "seconds": seconds})
                 if "error" not in answer:
-                    times[worker.name] = []
+                    outcomes[worker.name] = answer["outcome"]
                 elif answer["error"]:
                     print(f"{worker.name}, {workload['name']}: {answer['error']}", file=sys.stderr)
+            others = disagree(workload, outcomes)
+            times: Times = {name: [] for name in outcomes if name not in others}
             for _ in range(rounds):
                 for worker in workers:
                     if worker.name in times:
-                        spent = _time_undisturbed(worker)
+                        spent = _time_undisturbed(worker, patience)
                         times[worker.name].append(spent / workload.get("operations", 1))
             results.append((workload, times))
             on_result(workload, times)
@@ -483,4 +525,5 @@ def main(
 
 
 if __name__ == "__main__":
-    _work(*sys.argv[1:3])
+    # Not in `__main__`, whose classes are other ones than those that contenders import.
+    importlib.import_module("benchmarks._harness")._work(*sys.argv[1:3])

@@ -42,6 +42,11 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("operation_overhead", ["--peers", "numpy"]),
         ("training_step", ["--peers", "numpy"]),
         ("fit", ["--peers", "", "--only", "predict"]),
+        (
+            "jit",
+            ["--eager", "--contenders", "", "--only", "mlp", "rnn", "gan", "regression"],
+        ),
+        ("jit", ["--eager", "--contenders", "", "--only", "rosenbrock"]),
         ("start_up", []),
         ("memory", []),
     ],
