@@ -34,7 +34,7 @@ _DIGIT = 8
 _VALUES = 1 << _DIGIT
 _SHORT = 48
 """Rows up to which insertion is quicker than counting digits."""
-_LONG = 4096
+LONG = 4096
 """Rows from which counting digits is quicker than NumPy's sort of values."""
 _STRETCH = 64
 """Elements of which the largest is looked for before any is compared with the heap."""
@@ -100,7 +100,7 @@ def _radix(keys, order, spare_keys, spare_order, counts, length, digits):  # typ
 
 
 @block("argsort")
-def _argsort_block(record, start, stop):  # type: ignore[no-untyped-def]
+def argsort_block(record, start, stop):  # type: ignore[no-untyped-def]
     # Of keys, whatever they were made of. `work` holds spare arrays and counts of each task.
     packed = int64_at(record)
     length, digits, each = packed[3], packed[4], packed[5]
@@ -196,6 +196,26 @@ _MANY = 16
 """A row's share from which the largest few are found by sorting: one in so many elements."""
 
 
+def block_of(name: str, dtype: np.dtype[Any]) -> Block:
+    """A block of float32 or float64."""
+    return _BLOCKS[name, dtype]
+
+
+def spare_length(length: int) -> int:
+    """Spare words that `argsort_block` needs for a task of rows of `length`."""
+    return 2 * length + 8 * _VALUES
+
+
+def digits_of(dtype: np.dtype[Any]) -> int:
+    """Digits of a key."""
+    return 8 * dtype.itemsize // _DIGIT
+
+
+def by_sorting(k: int, length: int) -> bool:
+    """Whether the largest few of rows are found by sorting them."""
+    return k == length or (k * _MANY > length and length > _SHORT)
+
+
 def _argsort_rows(rows: Array, descending: bool) -> Array:
     order = np.empty(rows.shape, np.int64)
     if rows.size:
@@ -204,9 +224,9 @@ def _argsort_rows(rows: Array, descending: bool) -> Array:
         each = max(1, CHUNK // length)
         keys = np.empty(rows.size, np.int64)
         run(_BLOCKS["keys", rows.dtype], rows.size, CHUNK, rows, keys, p=descending)
-        work = np.empty(-(-count // each) * (2 * length + 8 * _VALUES), np.int64)
-        digits = 8 * rows.itemsize // _DIGIT
-        run(_argsort_block, count, each, keys, order, work, p=length, q=digits, r=each)
+        work = np.empty(-(-count // each) * spare_length(length), np.int64)
+        digits = digits_of(rows.dtype)
+        run(argsort_block, count, each, keys, order, work, p=length, q=digits, r=each)
     return order
 
 
@@ -264,7 +284,7 @@ def sort(x: ArrayLike, *, axis: int | None = -1, descending: bool = False) -> Ar
     if axis is None:
         array, axis = array.reshape(-1), 0
     axis = checked_axis("sort", axis, array.ndim)
-    if array.dtype.char in "fd" and array.shape[axis] >= _LONG:
+    if array.dtype.char in "fd" and array.shape[axis] >= LONG:
         rows = last_axis(as_real("sort", array), axis)
         return back(np.take_along_axis(rows, _argsort_rows(rows, descending), -1), axis)
     y = np.sort(array, axis=axis)
@@ -307,7 +327,7 @@ def top_k(x: ArrayLike, *, k: int, sorted: bool = True) -> tuple[Array, Array]:
     if not 0 <= k <= length:
         raise ValueError(f"top_k: k is {k}, expected a number from 0 to the length {length}")
     shape = (*rows.shape[:-1], k)
-    if k == length or (k * _MANY > length and length > _SHORT):
+    if by_sorting(k, length):
         places = np.ascontiguousarray(_argsort_rows(rows, True)[..., :k])
         return np.take_along_axis(rows, places, -1), places
     values, places = np.empty(shape, rows.dtype), np.empty(shape, np.int64)

@@ -44,6 +44,25 @@ def lower_gather_batch(builder: Builder, out: Operand, source: Operand, order: O
     )  # fmt: skip
 
 
+@block("slice_batch")
+def slice_batch_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """Copy bytes ``[start, stop)`` of this repetition's part of what lies one after another."""
+    packed = int64_at(record)
+    source = packed[1] + packed[2] * int64_at(packed[3])[0]
+    copy_bytes(packed[0] + start, source + start, stop - start)
+
+
+def lower_slice_batch(builder: Builder, out: Operand, source: Operand) -> None:
+    """Rows that fill `out` with the next rows of `source`, those from ``STEP * batch`` on.
+
+    As `lower_gather_batch` with the rows in their own order.
+    """
+    if out.size:
+        words = (out, source, out.nbytes, STEP)
+        builder.run(slice_batch_block, *words, count=out.nbytes, chunk=CHUNK_BYTES)
+
+
 @on_warmup("program batches")
 def _warm() -> None:
     gather_batch_block.address  # noqa: B018
+    slice_batch_block.address  # noqa: B018
