@@ -85,7 +85,7 @@ def test_vectors_and_stacks(shapes):
         assert_same_bits("matmul", a[..., ::-1], b)
 
 
-@pytest.mark.parametrize("activation", [None, "linear", "relu"])
+@pytest.mark.parametrize("activation", [None, "linear", "relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dense(activation, with_bias, dtype):
@@ -107,7 +107,7 @@ def test_a_bias_with_gaps():
     assert_same_bits("dense", normal(3, 4), normal(4, 5), normal(10)[::2])
 
 
-@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
 def test_gemm_adds_to_its_result(activation):
     a, b, start = normal(6, 500), normal(500, 7), normal(6, 7)
     native = Native("gemm", (a, b), {"activation": activation, "accumulate": True}, start)
