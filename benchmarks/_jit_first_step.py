@@ -62,13 +62,9 @@ def _run(network: str, mode: str, cache: Path) -> float:
     return json.loads(_python("benchmarks._jit_first_step", network, mode, cache=cache))
 
 
-def warmed_up(folder: Path) -> None:
-    """Fill a cache of kernels as the command ``warmup`` does, if it is not filled already."""
-    from tapegrad_kernels._compile.cache import folder as current
-
-    own = current()
-    if own is None or not (folder / Path(own).name).exists():
-        _python("tapegrad", "warmup", cache=folder)
+def warm_up(cache: Path) -> None:
+    """Fill a cache of kernels with the command ``warmup``, which leaves what is there."""
+    _python("tapegrad", "warmup", cache=cache)
 
 
 def measure(networks: list[str], rounds: int, warmed: Path) -> dict[str, dict[str, list[float]]]:
@@ -81,7 +77,7 @@ def measure(networks: list[str], rounds: int, warmed: Path) -> dict[str, dict[st
     rounds : int
         Runs of each.
     warmed : Path
-        A cache that `warmed_up` filled; it stays as it is.
+        A cache that `warm_up` filled; it stays as it is.
 
     Returns
     -------

@@ -135,7 +135,7 @@ def _first_steps(rounds: int, cache: Path | None) -> dict[str, Any]:
     print("|" + " --- |" * 7, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         warmed = cache or Path(folder)
-        _jit_first_step.warmed_up(warmed)
+        _jit_first_step.warm_up(warmed)
         results = _jit_first_step.measure(list(_jit_first_step.NETWORKS), rounds, warmed)
     for network, spent in results.items():
         for state, goal in _jit_first_step.GOALS.items():
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seconds", type=float, default=0.01, help="of a batch (%(default)s)")
     add("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     add("--quick", action="store_true", help="see that it works, measure little")
-    add("--warmed", type=Path, help="keep the warmed-up kernels of `first step` in this folder")
+    add("--warmed", type=Path, help="folder of warmed-up kernels, kept for the next `first step`")
     add("--json", type=Path, help="write all times to this file")
     options = parser.parse_args(arguments)
     workloads = [w for w in shared.WORKLOADS if any(text in w["name"] for text in options.only)]
