@@ -56,7 +56,7 @@ class Geometry:
             )
         ]
 
-    @property
+    @functools.cached_property
     def position_dtype(self) -> np.dtype[Any]:
         """Of the numbers of a window's elements."""
         return np.dtype(np.uint8 if self.window[0] * self.window[1] <= 256 else np.int32)

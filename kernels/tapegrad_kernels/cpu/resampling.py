@@ -92,12 +92,14 @@ def _make_repeat_block(real: str) -> Block:
 
 
 _REALS = ("float32", "float64")
-INTERPOLATE_BLOCKS = {real: _make_block(real) for real in _REALS}
-REPEAT_BLOCKS = {real: _make_repeat_block(real) for real in _REALS}
+INTERPOLATE_BLOCKS = {np.dtype(real): _make_block(real) for real in _REALS}
+REPEAT_BLOCKS = {np.dtype(real): _make_repeat_block(real) for real in _REALS}
 
 
 @functools.lru_cache(maxsize=256)
-def _bilinear(length: int, factor: int, real: str, transposed: bool) -> tuple[Array, ...]:
+def _bilinear(
+    length: int, factor: int, dtype: np.dtype[Any], transposed: bool
+) -> tuple[Array, ...]:
     """The sparse matrix of linear interpolation, as (starts of its rows, columns, weights).
 
     Elements are squares with their value at the center; beyond the outermost centers the
@@ -116,7 +118,7 @@ def _bilinear(length: int, factor: int, real: str, transposed: bool) -> tuple[Ar
     rows = length if transposed else length * factor
     starts = np.searchsorted([entry[0] for entry in entries], np.arange(rows + 1))
     sources = np.array([entry[1] for entry in entries], np.int64)
-    return starts.astype(np.int64), sources, np.array([entry[2] for entry in entries], real)
+    return starts.astype(np.int64), sources, np.array([entry[2] for entry in entries], dtype)
 
 
 def interpolation_words(
@@ -147,7 +149,7 @@ def interpolation_words(
         Rows of the result, and how many a thread takes at a time.
     """
     length = y.shape[axis] if transposed else x.shape[axis]
-    matrix = _bilinear(length, factor, x.dtype.name, transposed)
+    matrix = _bilinear(length, factor, x.dtype, transposed)
     width = math.prod(x.shape[axis + 1 :])
     sizes = (y.shape[axis], width, x.shape[axis], x.itemsize)
     words = (place(x), place(y), *sizes, *map(keep, matrix))
@@ -162,7 +164,7 @@ def _interpolate(x: Array, axis: int, factor: int, transposed: bool) -> Array:
     y = np.empty((*x.shape[:axis], outputs, *x.shape[axis + 1 :]), x.dtype)
     if y.size:
         words, count, chunk = interpolation_words(x, y, axis, factor, transposed)
-        run_units(INTERPOLATE_BLOCKS[x.dtype.name], array("q", words), count, chunk)
+        run_units(INTERPOLATE_BLOCKS[x.dtype], array("q", words), count, chunk)
     return y
 
 
@@ -226,7 +228,7 @@ def upsample2d(x: ArrayLike, *, size: Any = (2, 2), interpolation: str = "neares
     y = np.empty((count, height * rows, width * columns, channels), images.dtype)
     if y.size:
         words, units, chunk = repetition_words(images, y, rows, columns)
-        run_units(REPEAT_BLOCKS[y.dtype.name], array("q", words), units, chunk)
+        run_units(REPEAT_BLOCKS[y.dtype], array("q", words), units, chunk)
     return y
 
 

@@ -23,7 +23,7 @@ from tapegrad_kernels.cpu.program.convolutions import add_convolution
 from tapegrad_kernels.cpu.program.lowering import NotNative, lowers
 from tapegrad_kernels.cpu.program.operand import Operand
 from tapegrad_kernels.cpu.program.windows import as_word, keep_tables
-from tapegrad_kernels.cpu.sliding.driver import window_words, windows_block
+from tapegrad_kernels.cpu.sliding import driver
 from tapegrad_kernels.cpu.sliding.strips import LARGEST, MEAN, SUM
 
 TOGETHER_BYTES = 1 << 18
@@ -42,11 +42,7 @@ TOGETHER_BYTES = 1 << 18
     POSITION_BYTES,
     WINDOWS,
 ) = range(f.LENGTH, f.LENGTH + 10)
-WINDOW_WORDS = 28
-"""Length of the record of `windows_block`."""
-POOL_SOURCE, POOL_OUTPUT, ROW_BLOCKS, POSITIONS = 3, 10, 20, 24
-"""Words of it: addresses, and how many units of work an image is."""
-HEADER_BYTES = 8 * (f.LENGTH + WINDOW_WORDS + 1)
+HEADER_BYTES = 8 * (f.LENGTH + driver.WORDS + 1)
 """Bytes at the head of a part's memory: its own records of both."""
 
 
@@ -60,12 +56,12 @@ def pooled_parts(record, start, stop):  # type: ignore[no-untyped-def]
         own, windows = int64_at(memory), int64_at(memory + 8 * f.LENGTH)
         for i in range(f.LENGTH):
             own[i] = r[i]
-        for i in range(WINDOW_WORDS):
+        for i in range(driver.WORDS):
             windows[i] = r[WINDOWS + i]
         own[f.PARTS] = 1
         own[f.WORKSPACE] = r[f.WORKSPACE] + part * r[f.WORKSPACE_BYTES]
         own[f.TARGET] = memory + HEADER_BYTES
-        windows[POOL_SOURCE] = memory + HEADER_BYTES
+        windows[driver.SOURCE] = memory + HEADER_BYTES
         last = (part + 1) * images // r[f.PARTS]
         image = part * images // r[f.PARTS]
         while image < last:
@@ -73,9 +69,9 @@ def pooled_parts(record, start, stop):  # type: ignore[no-untyped-def]
             own[f.BATCH] = count
             own[f.SOURCE] = r[f.SOURCE] + image * r[SOURCE_BYTES]
             call_block(r[RUNNER], memory, 0, 1)
-            windows[POOL_OUTPUT] = r[WINDOWS + POOL_OUTPUT] + image * r[POOLED_BYTES]
-            windows[POSITIONS] = r[WINDOWS + POSITIONS] + image * r[POSITION_BYTES]
-            units = count * windows[ROW_BLOCKS]
+            windows[driver.OUTPUT] = r[WINDOWS + driver.OUTPUT] + image * r[POOLED_BYTES]
+            windows[driver.POSITIONS] = r[WINDOWS + driver.POSITIONS] + image * r[POSITION_BYTES]
+            units = count * windows[driver.ROW_BLOCKS]
             call_block(r[WINDOWS_BLOCK], memory + 8 * f.LENGTH, 0, units)
             image += count
 
@@ -113,13 +109,13 @@ def _add_pooled(
     keep_tables(b, plans)
     result = memory.view((together, *window.y_shape[1:]), None, HEADER_BYTES, output.dtype)
     flags = MEAN if kind == SUM else 0
-    words, _, _ = window_words(
+    words, _, _ = driver.window_words(
         kind, result, output, *plans, pool.window,
         positions=positions, flags=flags, place=as_word,
     )  # fmt: skip
-    assert len(words) == WINDOW_WORDS
+    assert len(words) == driver.WORDS
     more = (
-        plan.record[f.RUNNER], windows_block.address, together, memory, memory_bytes,
+        plan.record[f.RUNNER], driver.windows_block.address, together, memory, memory_bytes,
         math.prod(window.x_shape[1:]) * size, target_bytes,
         output.nbytes // images, positions.nbytes // images if positions else 0,
         *words,

@@ -260,7 +260,7 @@ def _interpolate(
     words, count, chunk = resampling.interpolation_words(
         x, out, axis, factor, transposed, place=as_word, keep=b.constant
     )
-    b.run(resampling.INTERPOLATE_BLOCKS[out.dtype.name], *words, count=count, chunk=chunk)
+    b.run(resampling.INTERPOLATE_BLOCKS[out.dtype], *words, count=count, chunk=chunk)
 
 
 def _resample(
@@ -292,7 +292,7 @@ def _lower_upsample2d(
     elif out.size:
         images = b.contiguous(x, out.dtype)
         words, count, chunk = resampling.repetition_words(images, out, rows, columns, as_word)
-        b.run(resampling.REPEAT_BLOCKS[out.dtype.name], *words, count=count, chunk=chunk)
+        b.run(resampling.REPEAT_BLOCKS[out.dtype], *words, count=count, chunk=chunk)
 
 
 @lowers("upsample2d_grad")

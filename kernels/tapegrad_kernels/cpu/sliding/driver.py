@@ -125,6 +125,10 @@ def clip(plan, u):  # type: ignore[no-untyped-def]
     return low, high
 
 
+SOURCE, OUTPUT, ROW_BLOCKS, POSITIONS, WORDS = 3, 10, 20, 24, 28
+"""Words of the record of `windows_block`: addresses, and units of work in an image; its length."""
+
+
 @block("windows")
 def windows_block(record, start, stop):  # type: ignore[no-untyped-def]
     """Run the units from `start` up to `stop` of `run_windows`."""
@@ -293,9 +297,11 @@ def window_words(
     number_bytes = 1 if positions is None else positions.itemsize
     narrow = number_bytes == 1
     edge_table, widest = strips_of(kind, output.dtype, narrow)
-    inner_kind = DENSE.get(column_plan.dense, kind) if kind == WEIGHT else kind
+    inner_table = edge_table
+    if kind == WEIGHT and column_plan.dense in DENSE:
+        inner_table, _ = strips_of(DENSE[column_plan.dense], output.dtype, narrow)
     words = (
-        strips_of(inner_kind, output.dtype, narrow)[0], edge_table, widest,
+        inner_table, edge_table, widest,
         place(source), *source.strides[:3],
         # Without weights, the number of a tap takes the place of their address.
         place(weights), *((window[1], 1) if weights is None else weights.strides[:2]),
