@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import tapegrad_kernels.cpu.recurrent._record as f
-from tapegrad_kernels._compile import Block, on_warmup
+from tapegrad_kernels._compile import Block
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.lowering import lowers
 from tapegrad_kernels.cpu.program.operand import Operand
@@ -50,7 +50,7 @@ def _run(
     given = [operands.get(place) for place in range(f.ARRAYS)]
     addresses = [operand if operand is not None and operand.size else 0 for operand in given]
     words = *addresses, *tables_of(outputs.dtype), *call.sizes, *memory
-    builder.call(pack_block, *words)
+    builder.run(pack_block, *words, count=call.panels, chunk=call.pack_chunk)
     builder.run(block, *words, count=call.sizes[f.PIECES - f.ITEM], chunk=1)
 
 
@@ -399,8 +399,3 @@ def _lower_simple_rnn_backward(
 
 def _number_of(activation: str) -> int:
     return _simple_rnn_kernels.ACTIVATIONS.index(activation)
-
-
-@on_warmup("program recurrence")
-def _warm() -> None:
-    pack_block.address  # noqa: B018

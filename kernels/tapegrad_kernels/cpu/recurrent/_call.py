@@ -20,7 +20,7 @@ from tapegrad_kernels.cpu._real import real_type
 from tapegrad_kernels.cpu.gemm.microkernel import tile_for
 from tapegrad_kernels.cpu.gemm.table import table_address
 from tapegrad_kernels.cpu.recurrent._loops import loops_address
-from tapegrad_kernels.cpu.recurrent._products import pack_weights
+from tapegrad_kernels.cpu.recurrent._products import pack_block
 
 Array = NDArray[Any]
 
@@ -32,15 +32,17 @@ HOT_ROWS = 8
 """Samples from which on the inputs' products may join the steps: for fewer, tiles are low."""
 HOT_BYTES = 1 << 19
 """Bytes of both weights up to which they may: they are read at each step, from the caches."""
+PACK_BYTES = 1 << 16
+"""Bytes of weights that one thread packs at a time."""
 _LINE = 64
 
 
-def _run(block, chunker, launcher, record, arrays):  # type: ignore[no-untyped-def]
+def _run(packer, block, chunker, launcher, record, arrays, panels, chunk):  # type: ignore[no-untyped-def]
     for place in range(f.ARRAYS):
         array = arrays[place]
         record[place] = address_of(array) if array.size else 0
     place = address_of(record)
-    pack_weights(place)
+    run_chunks(packer, place, panels, chunk, chunker, launcher)
     run_chunks(block, place, record[f.PIECES], 1, chunker, launcher)
 
 
@@ -53,7 +55,7 @@ _NO_ADDRESSES = (0,) * f.ARRAYS
 def _native_run() -> Callable[..., None]:
     integer, integers = types.int64, types.Array(types.int64, 1, "C")
     arrays = types.UniTuple(_BYTES, f.ARRAYS)
-    return native_entry(_run, "run", integer, integer, integer, integers, arrays)
+    return native_entry(_run, "run", *(integer,) * 4, integers, arrays, integer, integer)
 
 
 def tables_of(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -68,7 +70,12 @@ def _entry(block: Block, dtype: np.dtype[Any]) -> tuple[Any, ...]:
     """What runs a kernel on a dtype; the first use compiles or loads it."""
     found = _entries.get((block, dtype))
     if found is None:
-        addresses = block.address, chunk_block.address, parallel_launcher.address
+        addresses = (
+            pack_block.address,
+            block.address,
+            chunk_block.address,
+            parallel_launcher.address,
+        )
         found = _native_run(), addresses, tables_of(dtype)
         _entries[block, dtype] = found
     return found
@@ -90,6 +97,10 @@ class Plan(NamedTuple):
     """Bytes before the scratch memory of the pieces."""
     nbytes: int
     """Bytes of all of it."""
+    panels: int
+    """Panels of all weights."""
+    pack_chunk: int
+    """How many of them one thread packs at a time."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -129,11 +140,15 @@ def plan(
     piece_bytes = _whole_lines(piece_bytes)
     group_columns = gate_count * units // groups
     columns, depth = (units, group_columns) if transposed else (group_columns, units)
-    group_bytes = _whole_lines(-(-columns // width) * width * depth * size)
+    group_panels = -(-columns // width)
+    pack_chunk = max(1, PACK_BYTES // (width * depth * size))
+    group_bytes = _whole_lines(group_panels * width * depth * size)
+    panels = groups * group_panels
     w_bytes = 0
     if by_step:
         gates = gate_count * units
         columns, depth = (features, gates) if transposed else (gates, features)
+        panels += -(-columns // width)
         w_bytes = _whole_lines(-(-columns // width) * width * depth * size)
     sizes = size, batch, steps, units, gate_count, groups, masks
     options = int(reverse), int(option), int(transposed)
@@ -144,6 +159,8 @@ def plan(
         groups * group_bytes,
         packed_bytes,
         packed_bytes + pieces * piece_bytes,
+        panels,
+        pack_chunk,
     )
 
 
@@ -174,7 +191,7 @@ def run(
             flat[place] = array.reshape(-1).view(np.uint8)
     memory = loan[0], loan[0] + call.packed_w, loan[0] + call.scratch
     record = np.array([*_NO_ADDRESSES, *tables, *call.sizes, *memory], np.int64)
-    native(*addresses, record, tuple(flat))
+    native(*addresses, record, tuple(flat), call.panels, call.pack_chunk)
     give_back(loan)
 
 

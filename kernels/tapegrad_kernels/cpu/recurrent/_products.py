@@ -26,37 +26,44 @@ DEPTH_BLOCK = 128
 
 
 @kernel(inline=True)
-def pack_weights(record):  # type: ignore[no-untyped-def]
-    """Pack U: each group's columns for the forward pass, their transpose for the backward.
-
-    Where W is given it is packed as well.
-    """
-    r = int64_at(record)
-    size = r[f.ITEM]
-    units = r[f.UNITS]
-    all_columns = r[f.GATE_COUNT] * units
-    group_columns = all_columns // r[f.GROUPS]
-    for group in range(r[f.GROUPS]):
-        source = r[f.U] + group * group_columns * size
-        target = r[f.PACKED] + group * r[f.GROUP_BYTES]
-        if r[f.TRANSPOSED]:
-            pack_transposed_panels(r[f.TABLE], source, all_columns, target, units, group_columns)
-        else:
-            pack_panels(r[f.TABLE], source, all_columns, target, group_columns, units)
-    if r[f.W] != 0:
-        source, features = r[f.W], r[f.FEATURES]
-        if r[f.TRANSPOSED]:
-            pack_transposed_panels(
-                r[f.TABLE], source, all_columns, r[f.PACKED_W], features, all_columns
-            )
-        else:
-            pack_panels(r[f.TABLE], source, all_columns, r[f.PACKED_W], all_columns, features)
+def _pack_panel(r, source, target, columns, depth, panel):  # type: ignore[no-untyped-def]
+    """Pack panel number `panel` of a matrix whose rows are as long as all gates."""
+    table, size, stride = r[f.TABLE], r[f.ITEM], r[f.GATE_COUNT] * r[f.UNITS]
+    first = panel * int64_at(table)[TILE_COLUMNS]
+    count = min(int64_at(table)[TILE_COLUMNS], columns - first)
+    place = target + first * depth * size
+    if r[f.TRANSPOSED]:
+        pack_transposed_panels(table, source + first * stride * size, stride, place, count, depth)
+    else:
+        pack_panels(table, source + first * size, stride, place, count, depth)
 
 
 @block("recurrent.pack")
 def pack_block(record, start, stop):  # type: ignore[no-untyped-def]
-    """`pack_weights` as a row of a program."""
-    pack_weights(record)
+    """Pack U: each group's columns for the forward pass, their transpose for the backward.
+
+    Where W is given it is packed as well. The range goes over the panels of all of them.
+    """
+    r = int64_at(record)
+    width = int64_at(r[f.TABLE])[TILE_COLUMNS]
+    units, all_columns = r[f.UNITS], r[f.GATE_COUNT] * r[f.UNITS]
+    group_columns = all_columns // r[f.GROUPS]
+    columns, depth = group_columns, units
+    if r[f.TRANSPOSED]:
+        columns, depth = units, group_columns
+    panels = (columns + width - 1) // width
+    for panel in range(start, stop):
+        group = panel // panels
+        if group < r[f.GROUPS]:
+            source = r[f.U] + group * group_columns * r[f.ITEM]
+            target = r[f.PACKED] + group * r[f.GROUP_BYTES]
+            _pack_panel(r, source, target, columns, depth, panel % panels)
+        elif r[f.TRANSPOSED]:
+            last = panel - r[f.GROUPS] * panels
+            _pack_panel(r, r[f.W], r[f.PACKED_W], r[f.FEATURES], all_columns, last)
+        else:
+            last = panel - r[f.GROUPS] * panels
+            _pack_panel(r, r[f.W], r[f.PACKED_W], all_columns, r[f.FEATURES], last)
 
 
 @kernel(inline=True)
