@@ -13,14 +13,16 @@ from tapegrad._jit.passes.common import share_common_subexpressions
 from tapegrad._jit.passes.constants import fold_constants
 from tapegrad._jit.passes.dead_code import drop_dead_code
 from tapegrad._jit.passes.epilogues import fold_epilogues
+from tapegrad._jit.passes.fusion import CHAIN, fuse_chains
 from tapegrad._jit.passes.pooled_gradients import fuse_pooled_gradients
 from tapegrad._jit.passes.rewriting import with_operations
-from tapegrad._jit.program import OutputPlace, Program, Step
+from tapegrad._jit.program import OutputPlace, Plan, Program, Step
 from tapegrad._jit.segments import find_segments
 from tapegrad._jit.trace import CONSTANT, INPUT, RESULT, VARIABLE, Operation, Trace, Value, leaves
 from tapegrad._jit.views import view_of
 from tapegrad_kernels.cpu.program import Builder, Layout, NotNative, Operand
 from tapegrad_kernels.cpu.program.batches import lower_gather_batch
+from tapegrad_kernels.cpu.program.chains import lower_chain
 from tapegrad_kernels.cpu.program.lowering import lower
 from tapegrad_kernels.cpu.program.operand import FIRST_FREE
 
@@ -33,7 +35,7 @@ def simplified(trace: Trace) -> Trace:
     trace = fold_epilogues(drop_dead_code(trace))
     trace = fuse_pooled_gradients(trace)
     trace = copy_overwritten(trace)
-    return drop_dead_code(with_own_outputs(trace))
+    return drop_dead_code(fuse_chains(with_own_outputs(trace)))
 
 
 def with_own_outputs(trace: Trace) -> Trace:
@@ -56,7 +58,8 @@ def with_own_outputs(trace: Trace) -> Trace:
 
 def compile_trace(trace: Trace) -> Program:
     """Turn a recorded call into a program."""
-    return Compiler(simplified(trace)).compile()
+    ready = simplified(trace)
+    return Program(lambda: Compiler(ready).compile())
 
 
 class Compiler:
@@ -75,6 +78,7 @@ class Compiler:
         self._variables: list[tuple[int, Any]] = []
         self._constants: list[tuple[int, np.ndarray[Any, Any]]] = []
         self._outputs: dict[Value, OutputPlace] = {}
+        self._pending: list[Any] = []
         self._sizes: dict[int, int] = {}
         """Bytes of each buffer of the arena."""
         self._lives: dict[int, tuple[int, int]] = {}
@@ -129,7 +133,7 @@ class Compiler:
 
     # ---- operations ------------------------------------------------------------------
 
-    def compile(self) -> Program:
+    def compile(self) -> Plan:
         """Lay out the trace."""
         self._wanted = set(self.trace.outputs)
         self._segments = find_segments(self.trace)
@@ -148,7 +152,7 @@ class Compiler:
         pieces = [Piece(key, size, *self._lives[key]) for key, size in self._sizes.items()]
         placements, arena_bytes = lay_out(pieces)
         layout.finish(placements)
-        return Program(
+        return Plan(
             trace=self.trace,
             layout=layout,
             steps=steps,
@@ -159,6 +163,8 @@ class Compiler:
             variables=self._variables,
             constants=self._constants,
             outputs=[self._outputs[value] for value in self.trace.outputs],
+            operands=self.operands,
+            pending=self._pending,
         )
 
     def _is_view(self, operation: Operation) -> bool:
@@ -180,6 +186,7 @@ class Compiler:
             self._lower(builder, operation)
         except NotNative as reason:
             return Step(operation, 0, 0, host, False, str(reason))
+        self._pending += builder.pending
         scratch = self._new_buffer()
         if builder.scratch_bytes:
             self._sizes[scratch] = builder.scratch_bytes
@@ -194,6 +201,9 @@ class Compiler:
             raise NotNative("a parameter is a tensor")
         arguments = tuple([self._located(a) for a in operation.arguments])
         out: Any = None if operation.is_effect else self._located(operation.result)
+        if operation.primitive is CHAIN:
+            lower_chain(builder, out, arguments, operation.params["chain"])
+            return
         if operation.name == "gather_flat":
             arguments, params = self._still_to_gather(arguments, operation.params)
             lower(builder, operation.name, out, arguments, params)

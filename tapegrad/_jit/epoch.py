@@ -10,7 +10,6 @@ import numpy as np
 from tapegrad._core.primitive import Primitive
 from tapegrad._core.tensor import Tensor
 from tapegrad._jit.compiler import Compiler, simplified
-from tapegrad._jit.host import HostCall
 from tapegrad._jit.passes.rewriting import replaced, with_operations
 from tapegrad._jit.program import Program, address_of
 from tapegrad._jit.recorder import Recorder
@@ -79,12 +78,13 @@ class EpochProgram:
     def __init__(self, trace: Trace) -> None:
         self.batch_size = trace.inputs[0].shape[0]
         self._shapes = [(value.shape, value.dtype) for value in trace.inputs]
-        self.program: Program = Compiler(_over_sources(simplified(trace))).compile()
+        over_sources = _over_sources(simplified(trace))
+        self.program = Program(lambda: Compiler(over_sources).compile())
 
     @property
     def is_native(self) -> bool:
         """Whether nothing is called from Python, so that many steps are one call."""
-        return all(step.native for step in self.program.steps)
+        return self.program.plan.is_native
 
     def run(self, sources: list[Array], order: Array, first: int, count: int) -> None:
         """Run steps `first` up to `first` + `count`.
@@ -100,27 +100,14 @@ class EpochProgram:
             The steps.
         """
         self._check(sources, order, first, count)
-        program = self.program
-        run = program._begin()
-        for number, position in program._inputs:
+        plan = self.program.current()
+        run = plan.begin()
+        for number, position in plan.inputs:
             array = order if position == len(sources) else sources[position]
             run.arrays[number] = array
             run.frame.bases[number] = address_of(array)
-        frame = run.frame
-        frame.step = first
-        if self.is_native:
-            rows = program._segments[0] if program._segments else (0, 0)
-            if frame.run(*rows, repetitions=count) != count:
-                program._raise(run)
-        else:
-            for step in range(first, first + count):
-                for segment in program._segments:
-                    frame.step = step
-                    if isinstance(segment, HostCall):
-                        segment(lambda operand: program._resolve(run, operand))
-                    elif frame.run(*segment) != 1:
-                        program._raise(run)
-        program._idle.append(run)
+        plan.repeat(run, first, count)
+        plan.end(run)
 
     def _check(self, sources: list[Array], order: Array, first: int, count: int) -> None:
         """Raise what would read outside of an array."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapegrad._jit.host import HostCall
-from tapegrad._jit.trace import Operation, Trace
+from tapegrad._jit.trace import Operation, Trace, Value
 from tapegrad_kernels.cpu.program import Frame, Layout, Operand
+from tapegrad_kernels.cpu.program.chains import compile_chain, is_compiled, wait
 from tapegrad_kernels.cpu.program.operand import ARENA
 
 Array = np.ndarray[Any, Any]
@@ -48,10 +50,8 @@ class _Run:
         self.arrays: list[Any] = [None] * buffers
 
 
-class Program:
+class Plan:
     """A trace with places for its values and rows for its operations.
-
-    Programs are run by `tapegrad.jit`; here they can be looked at.
 
     Attributes
     ----------
@@ -59,8 +59,8 @@ class Program:
         The operations, after all passes.
     steps : list of Step
         What the operations became; views need none.
-    arena_bytes : int
-        Bytes of all that is temporary.
+    pending : list of Chain
+        Fused loops that are not compiled yet, so that they run in blocks.
     """
 
     def __init__(
@@ -76,25 +76,157 @@ class Program:
         variables: list[tuple[int, Any]],
         constants: list[tuple[int, Array]],
         outputs: list[OutputPlace],
+        operands: dict[Value, Operand],
+        pending: list[Any],
     ) -> None:
         self.trace = trace
         self.steps = steps
         self.arena_bytes = arena_bytes
-        self._layout = layout
+        self.inputs = inputs
+        self.variables = variables
+        self.constants = constants
+        self.outputs = outputs
+        self.operands = operands
+        self.placements = placements
+        self.pending = pending
+        self.layout = layout
         self._buffers = buffers
-        self._placements = placements
-        self._inputs = inputs
-        self._variables = variables
-        self._constants = constants
-        self._outputs = outputs
         self._flats = list(trace.flats)
         written = {id(v.source): v.source for op in trace.operations for v in op.written}
         self._written = list(written.values())
-        self._rows = max((step.stop for step in steps if step.native), default=0)
-        self._segments = _segments(steps)
+        self.segments = _segments(steps)
         self._idle: list[_Run] = []
 
+    @property
+    def is_native(self) -> bool:
+        """Whether nothing is called from Python, so that a run is one native call."""
+        return all(step.native for step in self.steps)
+
     # ---- running ---------------------------------------------------------------------
+
+    def run(self, inputs: list[Array]) -> list[Array]:
+        """Run once; see `Program.run`."""
+        run = self.begin()
+        arrays, bases = run.arrays, run.frame.bases
+        for number, position in self.inputs:
+            array = arrays[number] = inputs[position]
+            bases[number] = array.__array_interface__["data"][0]
+        results = []
+        for number, shape, dtype in self.outputs:
+            array = arrays[number] = np.empty(shape, dtype)
+            bases[number] = array.__array_interface__["data"][0]
+            results.append(array)
+        self.execute(run)
+        self._idle.append(run)
+        return results
+
+    def begin(self) -> _Run:
+        """A frame that no other run uses, with the addresses of all Variables."""
+        for flat in self._flats:
+            flat.prepare_write()
+        for variable in self._written:
+            variable._prepare_write()
+        try:
+            run = self._idle.pop()
+        except IndexError:
+            run = self._new_run()
+        arrays = run.arrays
+        for number, variable in self.variables:
+            data = variable._tensor._data
+            if arrays[number] is not data:
+                arrays[number] = data
+                run.frame.bases[number] = address_of(data)
+        return run
+
+    def end(self, run: _Run) -> None:
+        """Give a frame back."""
+        self._idle.append(run)
+
+    def _new_run(self) -> _Run:
+        frame = self.layout.frame(self.arena_bytes, self._buffers)
+        run = _Run(frame, self._buffers)
+        for number, array in self.constants:
+            run.arrays[number] = array
+            frame.bases[number] = address_of(array)
+        return run
+
+    def execute(self, run: _Run) -> None:
+        """Run all operations once."""
+        frame = run.frame
+        for segment in self.segments:
+            if type(segment) is tuple:
+                if frame.run(*segment) != 1:
+                    self.raise_error(run)
+            else:
+                segment(lambda operand: self.resolve(run, operand))
+
+    def repeat(self, run: _Run, first: int, count: int) -> None:
+        """Run all operations for steps `first` up to `first` + `count`."""
+        frame = run.frame
+        frame.step = first
+        if self.is_native:
+            rows = self.segments[0] if self.segments else (0, 0)
+            if frame.run(*rows, repetitions=count) != count:
+                self.raise_error(run)
+            return
+        for step in range(first, first + count):
+            for segment in self.segments:
+                frame.step = step
+                if type(segment) is not tuple:
+                    segment(lambda operand: self.resolve(run, operand))
+                elif frame.run(*segment) != 1:
+                    self.raise_error(run)
+
+    def resolve(self, run: _Run, operand: Operand) -> Array:
+        """The array of an operand, over the memory of a run."""
+        offset = self.placements.get(operand.buffer)
+        if offset is not None:
+            begin = offset + operand.offset
+            return run.frame.array(
+                Operand(ARENA, begin, operand.shape, operand.dtype, operand.strides)
+            )
+        array = run.arrays[operand.buffer]
+        if array.flags.c_contiguous:
+            memory: Any = array.reshape(-1).view(np.uint8)
+            made: Any = np.ndarray(
+                operand.shape, operand.dtype, memory, operand.offset, operand.strides
+            )
+            return made
+        if operand.offset == 0 and operand.shape == array.shape:
+            return array.view()
+        raise AssertionError(f"jit: a view of a Variable of strides {array.strides}")
+
+    def raise_error(self, run: _Run) -> None:
+        """Have the operation whose row set the status raise its error."""
+        row, status = run.frame.failed_row, run.frame.status
+        step = next(s for s in self.steps if s.native and s.first <= row < s.stop)
+        step.host(lambda operand: self.resolve(run, operand))
+        raise RuntimeError(
+            f"jit: {step.operation.name} refused its values (status {status}), and its ordinary "
+            "call did not; please report this"
+        )
+
+
+class Program:
+    """A recorded call that runs in one native call.
+
+    Programs are made and run by `tapegrad.jit`; here they can be looked at.
+
+    Parameters
+    ----------
+    make : callable
+        Lays the recorded call out. It is called again when loops that were fused have been
+        compiled in the background; until then they run in blocks, with the same results.
+    """
+
+    def __init__(self, make: Callable[[], Plan]) -> None:
+        self._make: Callable[[], Plan] | None = make
+        self.plan = make()
+        self._runs = 0
+        self._look_at = 8
+        self._started = False
+        if not self.plan.pending:
+            self._make = None
 
     def run(self, inputs: list[Array]) -> list[Array]:
         """Run once.
@@ -109,84 +241,53 @@ class Program:
         list of ndarray
             New arrays.
         """
-        run = self._begin()
-        arrays, bases = run.arrays, run.frame.bases
-        for number, position in self._inputs:
-            array = arrays[number] = inputs[position]
-            bases[number] = array.__array_interface__["data"][0]
-        results = []
-        for number, shape, dtype in self._outputs:
-            array = arrays[number] = np.empty(shape, dtype)
-            bases[number] = array.__array_interface__["data"][0]
-            results.append(array)
-        self._execute(run)
-        self._idle.append(run)
-        return results
+        if self._make is not None:
+            self._renew()
+        return self.plan.run(inputs)
 
-    def _begin(self) -> _Run:
-        """A frame that no other run uses, with the addresses of all Variables."""
-        for flat in self._flats:
-            flat.prepare_write()
-        for variable in self._written:
-            variable._prepare_write()
-        try:
-            run = self._idle.pop()
-        except IndexError:
-            run = self._new_run()
-        arrays = run.arrays
-        for number, variable in self._variables:
-            data = variable._tensor._data
-            if arrays[number] is not data:
-                arrays[number] = data
-                run.frame.bases[number] = address_of(data)
-        return run
+    def current(self) -> Plan:
+        """The plan to run now."""
+        if self._make is not None:
+            self._renew()
+        return self.plan
 
-    def _new_run(self) -> _Run:
-        frame = self._layout.frame(self.arena_bytes, self._buffers)
-        run = _Run(frame, self._buffers)
-        for number, array in self._constants:
-            run.arrays[number] = array
-            frame.bases[number] = address_of(array)
-        return run
-
-    def _execute(self, run: _Run) -> None:
-        frame = run.frame
-        if len(self._segments) == 1 and type(self._segments[0]) is tuple:
-            first, stop = self._segments[0]
-            if frame.run(first, stop) != 1:
-                self._raise(run)
+    def _renew(self) -> None:
+        """Lay out again if all loops are compiled now; asked ever more rarely."""
+        self._runs += 1
+        if not self._started:
+            self._started = True
+            for chain in self.plan.pending:
+                compile_chain(chain)
+        if self._runs < self._look_at:
             return
-        for segment in self._segments:
-            if isinstance(segment, HostCall):
-                segment(lambda operand: self._resolve(run, operand))
-            elif frame.run(*segment) != 1:
-                self._raise(run)
+        self._look_at += min(self._look_at, 256)
+        make = self._make
+        if make is not None and all(is_compiled(chain) for chain in self.plan.pending):
+            self.plan, self._make = make(), None
 
-    def _resolve(self, run: _Run, operand: Operand) -> Array:
-        """The array of an operand, over the memory of a run."""
-        offset = self._placements.get(operand.buffer)
-        if offset is not None:
-            return run.frame.array(
-                Operand(
-                    ARENA, offset + operand.offset, operand.shape, operand.dtype, operand.strides
-                )
-            )
-        array = run.arrays[operand.buffer]
-        flat = array.reshape(-1).view(np.uint8)
-        if not np.may_share_memory(flat, array):
-            flat = np.lib.stride_tricks.as_strided(array, (1,), (array.itemsize,)).view(np.uint8)
-        made: Any = np.ndarray(operand.shape, operand.dtype, flat, operand.offset, operand.strides)
-        return made
+    def finish(self) -> None:
+        """Wait until all loops are compiled, and lay out with them."""
+        make = self._make
+        if make is not None:
+            for chain in self.plan.pending:
+                compile_chain(chain)
+            wait()
+            self.plan, self._make = make(), None
 
-    def _raise(self, run: _Run) -> None:
-        """Have the operation whose row set the status raise its error."""
-        row, status = run.frame.failed_row, run.frame.status
-        step = next(s for s in self.steps if s.native and s.first <= row < s.stop)
-        step.host(lambda operand: self._resolve(run, operand))
-        raise RuntimeError(
-            f"jit: {step.operation.name} refused its values (status {status}), and its ordinary "
-            "call did not; please report this"
-        )
+    @property
+    def steps(self) -> list[Step]:
+        """The operations, as rows or calls from Python."""
+        return self.plan.steps
+
+    @property
+    def trace(self) -> Trace:
+        """The operations, after all passes."""
+        return self.plan.trace
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all that is temporary."""
+        return self.plan.arena_bytes
 
 
 def _segments(steps: list[Step]) -> list[Any]:
