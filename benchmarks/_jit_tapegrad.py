@@ -16,7 +16,7 @@ def jit(jitted: bool) -> Jit:
     """`tapegrad.jit`, or for `jitted` False what leaves a function as it is."""
     import tapegrad as tg
 
-    return getattr(tg, "jit") if jitted else lambda fun: fun  # noqa: B009
+    return tg.jit if jitted else lambda fun: fun
 
 
 def network(name: str, *, softmax: bool = False) -> Any:
