@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
-from kernels.program.native import assert_same_bits
+from kernels.program.native import Native, assert_same_bits
 
 from tapegrad_kernels import cpu
+from tapegrad_kernels.cpu import pooling
+from tapegrad_kernels.cpu.sliding.plan import forward_plan
 
 POOLS = [
     {"pool_size": 2},
@@ -105,6 +109,19 @@ def test_resampling_of_views_and_other_types(interpolation):
     for view in (x, x[:, ::2], np.arange(384).reshape(2, 8, 4, 6)):
         assert_same_bits("upsample2d", view, interpolation=interpolation)
         assert_same_bits("upsample2d_grad", view, interpolation=interpolation)
+
+
+def test_tables_live_as_long_as_the_program():
+    x = normal((1, 23, 4, 1))
+    native = Native("avg_pool2d", (x,), {"pool_size": 2}, cpu.avg_pool2d(x, pool_size=2))
+    table = weakref.ref(forward_plan(23, 11, 2, 2, 1, 0).table)
+    forward_plan.cache_clear()
+    pooling._cached_geometry.cache_clear()
+    gc.collect()
+    assert table() is not None
+    del native
+    gc.collect()
+    assert table() is None
 
 
 _BESIDE = """
