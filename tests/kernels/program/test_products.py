@@ -9,7 +9,9 @@ import pytest
 from kernels.program.native import Native, assert_same_bits
 
 from tapegrad_kernels import cpu
+from tapegrad_kernels.cpu.program import ARENA, Builder, Layout, Operand
 from tapegrad_kernels.cpu.program.lowering import NotNative
+from tapegrad_kernels.cpu.program.operand import FIRST_FREE
 
 RANDOM = np.random.default_rng(0)
 
@@ -121,3 +123,33 @@ def test_integers_are_left_to_numpy():
     x = np.ones((2, 2), int)
     with pytest.raises(NotNative):
         Native("matmul", (x, x), {}, x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transposes", list(itertools.product([False, True], repeat=2)))
+def test_packed_blocks_stay_in_their_memory(dtype, transposes):
+    guard = 1 << 14
+    for m, k, n in ((3, 5, 7), (200, 384, 40), (170, 385, 33), (300, 500, 2100), (40, 9, 4097)):
+        left = (k, m) if transposes[0] else (m, k)
+        right = (n, k) if transposes[1] else (k, n)
+        arrays = [
+            normal(m, n, dtype=dtype),
+            normal(*left, dtype=dtype),
+            normal(*right, dtype=dtype),
+        ]
+        operands = [Operand(FIRST_FREE + i, 0, x.shape, x.dtype) for i, x in enumerate(arrays)]
+        builder, layout = Builder(), Layout()
+        turned = {"transpose_a": transposes[0], "transpose_b": transposes[1]}
+        builder.lower("gemm", *operands, **turned)
+        rows = layout.add(builder, guard)
+        layout.finish()
+        size = guard + builder.scratch_bytes
+        frame = layout.frame(size + guard, FIRST_FREE + 3)
+        for number, x in enumerate(arrays, FIRST_FREE):
+            frame.bases[number] = x.ctypes.data
+        memory = frame.array(Operand(ARENA, 0, (size + guard,), np.uint8))
+        memory[...] = 0xA5
+        frame.run(*rows)
+        assert (memory[:guard] == 0xA5).all()
+        assert (memory[size:] == 0xA5).all()
+        np.testing.assert_array_equal(arrays[0], cpu.gemm(arrays[1], arrays[2], **turned))
