@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy._core import umath
 
 from tapegrad_kernels._compile import Block, block, on_warmup
 from tapegrad_kernels._compile.pointers import int64_at
-from tapegrad_kernels.cpu import activations, softmax, vector_math
+from tapegrad_kernels.cpu import activations, vector_math
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, Elementwise
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.copying import broadcast_strides, element_at
@@ -18,9 +19,12 @@ from tapegrad_kernels.cpu.program.loops import Loop, loop_of, lower_loop, run_st
 from tapegrad_kernels.cpu.program.lowering import UFUNCS, NotNative, lowers
 from tapegrad_kernels.cpu.program.operand import Operand
 
+# The package's own name for it is the kernel.
+_softmax = importlib.import_module("tapegrad_kernels.cpu.softmax")
+
 FUNCTIONS: dict[str, Elementwise] = {
     found.name: found
-    for module in (activations, softmax, vector_math)
+    for module in (activations, _softmax, vector_math)
     for found in vars(module).values()
     if isinstance(found, Elementwise)
 }
