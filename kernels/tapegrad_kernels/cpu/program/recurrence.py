@@ -16,8 +16,15 @@ from tapegrad_kernels.cpu.recurrent import (
     _lstm_kernels,
     _simple_rnn_kernels,
 )
-from tapegrad_kernels.cpu.recurrent._call import given_by, inputs_by_step, masks_in, plan, tables_of
-from tapegrad_kernels.cpu.recurrent._products import DEPTH_BLOCK, pack_block
+from tapegrad_kernels.cpu.recurrent._call import (
+    forward_by_step,
+    given_by,
+    inputs_by_step,
+    masks_in,
+    plan,
+    tables_of,
+)
+from tapegrad_kernels.cpu.recurrent._products import pack_block
 
 Optional = Operand | None
 
@@ -146,7 +153,7 @@ def _lower_lstm_forward(
     x, w, u, b, h0, c0, dropped = _in_order(
         builder, outputs.dtype, x, w, u, b, h0, c0, recurrent_mask
     )
-    by_step = x.shape[2] <= DEPTH_BLOCK and inputs_by_step(x, w, u)
+    by_step = forward_by_step(x, w, u)
     if not by_step:
         builder.lower("gemm", _rows(gates), _rows(x), w, bias=b)
     masks = masks_in(dropped)
@@ -231,9 +238,12 @@ def _lower_gru_forward(
     x, w, u, b, h0, dropped = _in_order(builder, outputs.dtype, x, w, u, b, h0, recurrent_mask)
     bias = b.view(b.shape[1:]) if reset_after else b
     recurrent_bias = b.view(b.shape[1:], offset=b.strides[0]) if reset_after else None
-    builder.lower("gemm", _rows(gates), _rows(x), w, bias=bias)
+    by_step = forward_by_step(x, w, u)
+    if not by_step:
+        builder.lower("gemm", _rows(gates), _rows(x), w, bias=bias)
     masks = masks_in(dropped)
-    operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
+    operands = {f.U: u, f.W: w if by_step else None, f.B: bias, f.X: x, f.H0: h0}
+    operands |= {f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped}
     operands |= {f.OUTPUTS: outputs, f.GATES: gates, f.INNER: inner, f.LAST: last}
     operands[f.RECURRENT_BIAS] = recurrent_bias
     groups = max(1, masks) if reset_after else 3

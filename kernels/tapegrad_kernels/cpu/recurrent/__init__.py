@@ -21,8 +21,9 @@ then cut into pieces, each of which runs through its whole sequence alone, so th
 for each other once a call and never at a step. The recurrent weights are packed once. Going
 back, the gradients by the weights are products over all steps at the end.
 
-Where the weights of an LSTM fit the caches, its walks over time also multiply with W: some steps
-ahead, or back at each step, so that the gates are still in the caches when they are needed next.
+Where the weights of a gated network fit the caches, its walk over time also multiplies with W, some
+steps ahead, so that the gates are still in the caches when they are needed next; and so does an
+LSTM's walk back, at each step.
 """
 
 from tapegrad_kernels.cpu.recurrent.gru import gru_backward, gru_forward

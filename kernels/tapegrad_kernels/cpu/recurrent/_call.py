@@ -20,7 +20,7 @@ from tapegrad_kernels.cpu._real import real_type
 from tapegrad_kernels.cpu.gemm.microkernel import tile_for
 from tapegrad_kernels.cpu.gemm.table import table_address
 from tapegrad_kernels.cpu.recurrent._loops import loops_address
-from tapegrad_kernels.cpu.recurrent._products import pack_block
+from tapegrad_kernels.cpu.recurrent._products import DEPTH_BLOCK, pack_block
 
 Array = NDArray[Any]
 
@@ -211,6 +211,11 @@ def inputs_by_step(x: Any, w: Any, u: Any) -> bool:
     Takes arrays, or operands of a program.
     """
     return x.shape[0] >= HOT_ROWS and w.size > 0 and w.nbytes + u.nbytes <= HOT_BYTES
+
+
+def forward_by_step(x: Any, w: Any, u: Any) -> bool:
+    """The same for a forward kernel, whose sums must have the bits of gemm's."""
+    return x.shape[2] <= DEPTH_BLOCK and inputs_by_step(x, w, u)  # one block of depth
 
 
 def in_order(array: ArrayLike, dtype: np.dtype[Any]) -> Array:

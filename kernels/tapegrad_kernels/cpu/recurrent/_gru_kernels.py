@@ -26,6 +26,7 @@ from tapegrad_kernels.cpu.recurrent._rows import (
     mask_row,
     multiply_back,
     multiply_group,
+    multiply_inputs,
     piece_of,
     previous_state,
     save_left,
@@ -52,7 +53,9 @@ def gru_forward(record, start, stop):  # type: ignore[no-untyped-def]
             clear_bytes(resets + row * state_bytes, row_bytes)
         for step in range(steps):
             t = steps - 1 - step if r[f.REVERSE] else step
-            fetch_step(r, first, rows, step, (r[f.GATES],), (r[f.OUTPUTS],))
+            multiply_inputs(r, first, rows, step)
+            gates = r[f.GATES] if r[f.W] == 0 else 0
+            fetch_step(r, first, rows, step, (gates,), (r[f.OUTPUTS],))
             for group in range(r[f.GROUPS] if reset_after else 2):
                 left = left_of(r, h_rows, lefts, rows, group)
                 flags = BIAS if reset_after else 0

@@ -14,6 +14,7 @@ from tapegrad_kernels.cpu.recurrent import _record as f
 from tapegrad_kernels.cpu.recurrent._call import (
     Array,
     check_shapes,
+    forward_by_step,
     in_order,
     masks_in,
     prepare,
@@ -106,9 +107,13 @@ def gru_forward(
     )
     batch, steps, features = x.shape
     units = u.shape[0]
-    rows = x.reshape(batch * steps, features)
-    gates = gemm(rows, w, bias=b[0] if reset_after else b)
-    gates = gates.reshape(batch, steps, _GATES * units)
+    bias = b[0] if reset_after else b
+    by_step = forward_by_step(x, w, u)
+    if by_step:
+        gates = np.empty((batch, steps, _GATES * units), x.dtype)
+    else:
+        gates = gemm(x.reshape(batch * steps, features), w, bias=bias)
+        gates = gates.reshape(batch, steps, _GATES * units)
     outputs = np.empty((batch, steps, units), x.dtype)
     inner = np.empty((batch, steps, units), x.dtype)
     last = np.empty((batch, units), x.dtype)
@@ -118,6 +123,9 @@ def gru_forward(
             kernels.gru_forward,
             {
                 f.U: u,
+                f.W: w if by_step else None,
+                f.B: bias,
+                f.X: x,
                 f.MASK: mask,
                 f.RECURRENT_MASK: dropped,
                 f.H0: h0,

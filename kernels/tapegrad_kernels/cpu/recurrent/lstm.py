@@ -14,6 +14,7 @@ from tapegrad_kernels.cpu.recurrent import _record as f
 from tapegrad_kernels.cpu.recurrent._call import (
     Array,
     check_shapes,
+    forward_by_step,
     in_order,
     inputs_by_step,
     masks_in,
@@ -21,7 +22,6 @@ from tapegrad_kernels.cpu.recurrent._call import (
     run,
 )
 from tapegrad_kernels.cpu.recurrent._gradients import left_factors, of_inputs, of_weights
-from tapegrad_kernels.cpu.recurrent._products import DEPTH_BLOCK
 
 __all__ = ["lstm_backward", "lstm_forward"]
 
@@ -105,8 +105,7 @@ def lstm_forward(
     )
     batch, steps, features = x.shape
     units = u.shape[0]
-    # In one block of depth a kernel's sums have the bits of gemm's.
-    by_step = features <= DEPTH_BLOCK and inputs_by_step(x, w, u)
+    by_step = forward_by_step(x, w, u)
     if by_step:
         gates = np.empty((batch, steps, _GATES * units), x.dtype)
     else:
