@@ -84,7 +84,7 @@ class Generator:
     def _draw(self, operation: Any, **params: Any) -> Tensor:
         device = thread.device
         drawn = operation(self.seed.value.to(device), self.stream.value.to(device), **params)
-        self.stream.assign(ops.add(self.stream, _ONE))
+        ops.increment(self.stream)
         return drawn
 
     def uniform(
@@ -176,8 +176,6 @@ class Generator:
 
 SeedGenerator = Generator
 """Keras's name for it, in listings that hand one over as ``seed=``."""
-
-_ONE = np.ones((), np.uint64)
 
 
 def _shape(shape: Any) -> tuple[int, ...]:

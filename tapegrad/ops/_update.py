@@ -40,6 +40,14 @@ scale_update: Any = primitive("scale_update", mutates=(0,))
 weight_decay_update: Any = primitive("weight_decay_update", mutates=(0,))
 ema_update: Any = primitive("ema_update", mutates=(0,))
 
+increment: Any = primitive("increment", mutates=(0,), doc="Add 1 to a counter.")
+number_update: Any = primitive(
+    "number_update", mutates=(0,), doc="Number of the update that comes, from the steps taken."
+)
+schedule_update: Any = primitive(
+    "schedule_update", mutates=(0,), doc="Set a rate to the value of a schedule that kernels know."
+)
+
 
 def adafactor_statistics(shapes: Sequence[Sequence[int]]) -> int:
     """Number of running means that `adafactor_update` keeps for variables of these shapes.

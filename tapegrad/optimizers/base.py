@@ -24,7 +24,7 @@ from tapegrad.optimizers.arguments import (
 from tapegrad.optimizers.custom import PerVariable, PerVariableMethods
 from tapegrad.optimizers.groups import Group
 from tapegrad.optimizers.planning import PlanMethods
-from tapegrad.optimizers.rates import advance, checked_rate, evaluate_schedule, number_update
+from tapegrad.optimizers.rates import checked_rate, follow_schedule
 from tapegrad.optimizers.state import StateMethods
 from tapegrad.optimizers.transformations.averaging import AverageParameters
 from tapegrad.optimizers.transformations.base import Rule, Settings, Transformation
@@ -207,13 +207,13 @@ class Optimizer(PlanMethods, StateMethods, PerVariableMethods, Configurable):
         if shapes != self._shapes:
             raise self._wrong_shape(gradients, variables)
         if self._schedule is not None:
-            evaluate_schedule(self._learning_rate, self._iterations, schedule=self._schedule)
+            follow_schedule(self._learning_rate, self._iterations, self._schedule)
         count = self._iterations
         if self._counts_first:
-            advance(count)
+            ops.increment(count)
         else:
             count = self._count
-            number_update(count, self._iterations, every=self._every)
+            ops.number_update(count, self._iterations, every=self._every)
         for group, positions in plan:
             group.gather(gradients if positions is None else [gradients[i] for i in positions])
         for transformation in self._before:
@@ -227,7 +227,7 @@ class Optimizer(PlanMethods, StateMethods, PerVariableMethods, Configurable):
         for variable in self._constrained:
             variable.assign(variable.constraint(variable))
         if not self._counts_first:
-            advance(self._iterations)
+            ops.increment(self._iterations)
 
     def _update(self, group: Group, count: Variable) -> None:
         """Update the parameters of a group."""

@@ -12,27 +12,32 @@ import numpy as np
 
 from tapegrad._core.primitive import primitive
 from tapegrad._core.tensor import Tensor
-from tapegrad.optimizers.schedules.base import LearningRateSchedule
+from tapegrad._core.variable import Variable
+from tapegrad.ops._update import schedule_update
+from tapegrad.optimizers.schedules.base import LearningRateSchedule, kernel_numbers_of
 
-__all__ = ["advance", "checked_rate", "evaluate_schedule", "number_update"]
-
-
-def _add_one(counter: np.ndarray) -> None:
-    counter[()] = counter.item() + 1  # a tenth of the time of `np.add` on an array of one number
+__all__ = ["checked_rate", "evaluate_schedule", "follow_schedule"]
 
 
-advance: Any = primitive("increment", mutates=(0,), doc="Add 1 to a counter on the host.")
-advance.on("cpu", _add_one)
+def follow_schedule(rate: Variable, step: Any, schedule: Any, offset: int = 0) -> None:
+    """Set a rate to what a schedule gives for a step.
 
-
-def _number(count: np.ndarray, iterations: np.ndarray, *, every: int = 1) -> None:
-    count[()] = iterations.item() // every + 1
-
-
-number_update: Any = primitive(
-    "number_update", mutates=(0,), doc="Number of the update that comes, from the steps taken."
-)
-number_update.on("cpu", _number)
+    Parameters
+    ----------
+    rate
+        The Variable.
+    step
+        The number of steps taken before.
+    schedule
+        A schedule, or a function of the step.
+    offset
+        What is added to the step.
+    """
+    numbers = kernel_numbers_of(schedule)
+    if numbers is None:
+        evaluate_schedule(rate, step, schedule=schedule, offset=offset)
+    else:
+        schedule_update(rate, step, schedule=numbers, offset=offset)
 
 
 def _evaluate(rate: np.ndarray, step: np.ndarray, *, schedule: Any, offset: int = 0) -> None:
@@ -40,7 +45,9 @@ def _evaluate(rate: np.ndarray, step: np.ndarray, *, schedule: Any, offset: int 
 
 
 evaluate_schedule: Any = primitive(
-    "evaluate_schedule", mutates=(0,), doc="Set a rate on the host to a schedule's value."
+    "evaluate_schedule",
+    mutates=(0,),
+    doc="Set a rate on the host to the value of a schedule that Python computes.",
 )
 evaluate_schedule.on("cpu", _evaluate)
 

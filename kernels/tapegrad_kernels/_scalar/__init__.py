@@ -13,7 +13,9 @@ module              subject
 ``coefficients``    minimax polynomials and split constants, by real type
 ``functions``       exp, log, tanh, sigmoid, softplus, erf, gelu, …, derivatives
 ``losses``          cross-entropy of one logit
-``updates``         SGD and Adam, for one parameter
+``updates``         SGD, Adam and all others, for one parameter
+``update_numbers``  what is the same for all parameters of an update
+``schedules``       learning rates as functions of the step
 ``philox``          the Philox4x32-10 generator and its conversions
 ==================  ============================================================
 """

@@ -373,6 +373,13 @@ def assign(target: Any, value: Any) -> None:
     elementwise.map_into(target, elementwise.identity, [value], [dtype])
 
 
+def increment(counter: Any) -> None:
+    """Add 1 to a counter, in place."""
+    dtype = counter.dtype
+    add = elementwise.device_operation("add", dtype.name)
+    elementwise.map_into(counter, add, [counter, 1], [dtype, dtype])
+
+
 def gather_flat(buffer: Any, *xs: Any, offsets: Sequence[int]) -> None:
     """Copy arrays into the segments of a 1-D buffer that start at `offsets`."""
     item = buffer.dtype.itemsize
@@ -402,6 +409,7 @@ __all__ = [
     "gather_flat",
     "getitem",
     "identity",
+    "increment",
     "index_add",
     "moveaxis",
     "one_hot",

@@ -9,8 +9,9 @@ import numpy as np
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad.utils.config import Configurable
+from tapegrad_kernels._scalar.schedules import evaluate
 
-__all__ = ["LearningRateSchedule", "checked_steps"]
+__all__ = ["LearningRateSchedule", "checked_steps", "kernel_numbers_of"]
 
 
 class LearningRateSchedule(Configurable):
@@ -34,6 +35,13 @@ class LearningRateSchedule(Configurable):
     0.25
     """
 
+    def kernel_numbers(self) -> tuple[float, ...] | None:
+        """Return the schedule as kernels know it (`tapegrad_kernels._scalar.schedules`).
+
+        None, as in schedules of your own, means that Python computes the rate of every step.
+        """
+        return None
+
     def value(self, step: float) -> float:
         """Return the learning rate of a step.
 
@@ -42,7 +50,10 @@ class LearningRateSchedule(Configurable):
         step
             The number of steps taken before.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say what it gives.")
+        numbers = self.kernel_numbers()
+        if numbers is None:
+            raise NotImplementedError(f"{type(self).__name__} does not say what it gives.")
+        return evaluate(step, numbers)
 
     def __call__(self, step: Any) -> Tensor:
         """Return the learning rates of steps.
@@ -67,3 +78,14 @@ def checked_steps(owner: str, name: str, steps: float) -> float:
     if not steps > 0:
         raise ValueError(f"{owner}: {name} must be above 0, but is {steps!r}.")
     return steps
+
+
+def kernel_numbers_of(schedule: Any) -> tuple[float, ...] | None:
+    """Return a schedule as kernels know it; None if only Python can say what it gives."""
+    for kind in type(schedule).__mro__:
+        own = vars(kind)
+        if "kernel_numbers" in own:
+            return schedule.kernel_numbers()
+        if "value" in own or "__call__" in own:  # what a subclass changed
+            return None
+    return None

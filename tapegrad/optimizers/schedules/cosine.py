@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from tapegrad.optimizers.schedules.base import LearningRateSchedule, checked_steps
+from tapegrad_kernels._scalar.schedules import COSINE, COSINE_RESTARTS
 
 __all__ = ["CosineDecay", "CosineDecayRestarts"]
 
@@ -64,17 +63,12 @@ class CosineDecay(LearningRateSchedule):
             raise ValueError(f"CosineDecay: warmup_steps is {warmup_steps}; it must be at least 0.")
         self.warmup_steps = warmup_steps
 
-    def value(self, step: float) -> float:
-        """Return the learning rate of a step."""
-        top = self.initial_learning_rate
-        if self.warmup_target is not None:
-            if step < self.warmup_steps:
-                rise = self.warmup_target - top
-                return top + rise * step / self.warmup_steps
-            step, top = step - self.warmup_steps, self.warmup_target
-        fraction = min(step, self.decay_steps) / self.decay_steps
-        wave = 0.5 * (1.0 + math.cos(math.pi * fraction))
-        return top * ((1.0 - self.alpha) * wave + self.alpha)
+    def kernel_numbers(self) -> tuple[float, ...]:
+        """Return the schedule as kernels know it."""
+        if self.warmup_target is None:
+            return 0, COSINE, self.initial_learning_rate, self.decay_steps, self.alpha
+        rise = self.initial_learning_rate, self.warmup_steps
+        return 1, *rise, COSINE, self.warmup_target, self.decay_steps, self.alpha
 
 
 class CosineDecayRestarts(LearningRateSchedule):
@@ -130,27 +124,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.alpha = float(alpha)
         self.name = name
 
-    def value(self, step: float) -> float:
-        """Return the learning rate of a step."""
-        restart, fraction = self._period(step / self.first_decay_steps)
-        wave = 0.5 * self.m_mul**restart * (1.0 + math.cos(math.pi * fraction))
-        return self.initial_learning_rate * ((1.0 - self.alpha) * wave + self.alpha)
-
-    def _period(self, elapsed: float) -> tuple[int, float]:
-        """Return the number of the period and the fraction of it that has passed."""
-        if self.t_mul == 1.0:
-            restart = math.floor(elapsed)
-            return restart, elapsed - restart
-        grown = 1.0 + elapsed * (self.t_mul - 1.0)
-        restart = math.floor(math.log(grown) / math.log(self.t_mul))
-        # The quotient of logarithms and the sum of periods may fall just beside a whole step.
-        nearly = elapsed * (1.0 + 1e-9)
-        if self._start(restart + 1) <= nearly:
-            restart += 1
-        elif self._start(restart) > nearly:
-            restart -= 1
-        passed = max(elapsed - self._start(restart), 0.0)
-        return restart, passed / self.t_mul**restart
-
-    def _start(self, restart: int) -> float:
-        return (self.t_mul**restart - 1.0) / (self.t_mul - 1.0)
+    def kernel_numbers(self) -> tuple[float, ...]:
+        """Return the schedule as kernels know it."""
+        growth = self.t_mul, self.m_mul
+        first = self.initial_learning_rate, self.first_decay_steps
+        return 0, COSINE_RESTARTS, *first, *growth, self.alpha

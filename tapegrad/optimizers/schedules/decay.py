@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 from tapegrad.optimizers.schedules.base import LearningRateSchedule, checked_steps
+from tapegrad_kernels._scalar.schedules import EXPONENTIAL, INVERSE_TIME, PIECEWISE, POLYNOMIAL
 
 __all__ = [
     "ExponentialDecay",
@@ -57,12 +57,10 @@ class ExponentialDecay(LearningRateSchedule):
         self.staircase = bool(staircase)
         self.name = name
 
-    def value(self, step: float) -> float:
-        """Return the learning rate of a step."""
-        elapsed = step / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate ** (
-            math.floor(elapsed) if self.staircase else elapsed
-        )
+    def kernel_numbers(self) -> tuple[float, ...]:
+        """Return the schedule as kernels know it."""
+        length, rate = self.decay_steps, self.decay_rate
+        return 0, EXPONENTIAL, self.initial_learning_rate, length, rate, self.staircase
 
 
 class InverseTimeDecay(LearningRateSchedule):
@@ -106,12 +104,10 @@ class InverseTimeDecay(LearningRateSchedule):
         self.staircase = bool(staircase)
         self.name = name
 
-    def value(self, step: float) -> float:
-        """Return the learning rate of a step."""
-        elapsed = step / self.decay_steps
-        if self.staircase:
-            elapsed = math.floor(elapsed)
-        return self.initial_learning_rate / (1.0 + self.decay_rate * elapsed)
+    def kernel_numbers(self) -> tuple[float, ...]:
+        """Return the schedule as kernels know it."""
+        length, rate = self.decay_steps, self.decay_rate
+        return 0, INVERSE_TIME, self.initial_learning_rate, length, rate, self.staircase
 
 
 class PolynomialDecay(LearningRateSchedule):
@@ -160,14 +156,10 @@ class PolynomialDecay(LearningRateSchedule):
         self.cycle = bool(cycle)
         self.name = name
 
-    def value(self, step: float) -> float:
-        """Return the learning rate of a step."""
-        length = self.decay_steps
-        if self.cycle:
-            length *= max(1, math.ceil(step / length))
-        remaining = 1.0 - min(step, length) / length
-        span = self.initial_learning_rate - self.end_learning_rate
-        return span * remaining**self.power + self.end_learning_rate
+    def kernel_numbers(self) -> tuple[float, ...]:
+        """Return the schedule as kernels know it."""
+        rates = self.initial_learning_rate, self.end_learning_rate
+        return 0, POLYNOMIAL, *rates, self.decay_steps, self.power, self.cycle
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
@@ -214,7 +206,6 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 f"PiecewiseConstantDecay: boundaries must rise, but are {self.boundaries}."
             )
 
-    def value(self, step: float) -> float:
-        """Return the learning rate of a step."""
-        passed = sum(step > boundary for boundary in self.boundaries)
-        return self.values[passed]
+    def kernel_numbers(self) -> tuple[float, ...]:
+        """Return the schedule as kernels know it."""
+        return 0, PIECEWISE, len(self.boundaries), *self.boundaries, *self.values

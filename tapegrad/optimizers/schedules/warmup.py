@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from tapegrad.optimizers.schedules.base import LearningRateSchedule, checked_steps
+from tapegrad.optimizers.schedules.base import (
+    LearningRateSchedule,
+    checked_steps,
+    kernel_numbers_of,
+)
+from tapegrad_kernels._scalar.schedules import CONSTANT, ONE_CYCLE
 
 __all__ = ["OneCycle", "Warmup"]
 
@@ -61,6 +65,14 @@ class Warmup(LearningRateSchedule):
         self.warmup_steps = checked_steps("Warmup", "warmup_steps", warmup_steps)
         self.initial_learning_rate = float(initial_learning_rate)
         self.name = name
+
+    def kernel_numbers(self) -> tuple[float, ...] | None:
+        """Return the schedule as kernels know it, if they know its target."""
+        rise = self.initial_learning_rate, self.warmup_steps
+        if not callable(self.target):
+            return 1, *rise, CONSTANT, float(self.target)
+        target = kernel_numbers_of(self.target)
+        return None if target is None else (target[0] + 1, *rise, *target[1:])
 
     def value(self, step: float) -> float:
         """Return the learning rate of a step."""
@@ -134,17 +146,8 @@ class OneCycle(LearningRateSchedule):
         self.anneal = anneal
         self.name = name
 
-    def value(self, step: float) -> float:
-        """Return the learning rate of a step."""
-        peak = self.max_learning_rate
-        initial = peak / self.initial_divisor
-        turn, last = self.warmup_fraction * self.total_steps - 1.0, self.total_steps - 1.0
-        if step <= turn:
-            return self._between(initial, peak, step / turn if turn > 0 else 1.0)
-        fall = min((step - turn) / (last - turn), 1.0)
-        return self._between(peak, initial / self.final_divisor, fall)
-
-    def _between(self, start: float, end: float, fraction: float) -> float:
-        if self.anneal == "cosine":
-            fraction = 0.5 * (1.0 - math.cos(math.pi * fraction))
-        return start + (end - start) * fraction
+    def kernel_numbers(self) -> tuple[float, ...]:
+        """Return the schedule as kernels know it."""
+        divisors = self.initial_divisor, self.final_divisor
+        length = self.total_steps, self.warmup_fraction
+        return 0, ONE_CYCLE, self.max_learning_rate, *length, *divisors, self.anneal == "cosine"

@@ -10,7 +10,7 @@ import numpy as np
 from tapegrad import ops
 from tapegrad._core.device import device
 from tapegrad._core.variable import Variable
-from tapegrad.optimizers.rates import checked_rate, evaluate_schedule
+from tapegrad.optimizers.rates import checked_rate, follow_schedule
 from tapegrad.optimizers.transformations.base import Transformation
 from tapegrad.optimizers.transformations.checks import not_negative
 
@@ -95,7 +95,7 @@ class ScaleBySchedule(Transformation):
 
     def transform(self, groups: Sequence[Group], count: Any) -> None:
         """Multiply."""
-        evaluate_schedule(self._factor, count, schedule=self.schedule, offset=-1)
+        follow_schedule(self._factor, count, self.schedule, offset=-1)
         for group in groups:
             ops.scale_update(group.updates, self._factor * self.sign)
 

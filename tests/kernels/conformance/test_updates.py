@@ -274,3 +274,13 @@ def test_twenty_steps_of_keras_by_variable(backend: Any, case: str, dtype: str) 
     else:
         name = case.split("_")[0] + "_update"
         assert not hasattr(backend.kernels, name)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_counters(backend: Any, dtype: str) -> None:
+    for number in (41, np.iinfo(dtype).max):
+        counter = backend.array(np.array(number, dtype))
+        backend.kernels.increment(counter)
+        expected = np.array(number, dtype) + np.ones((), dtype).reshape(1)
+        np.testing.assert_array_equal(backend.host(counter), expected[0])
+        assert backend.host(counter).dtype == dtype

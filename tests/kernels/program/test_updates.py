@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from kernels.program.native import Native, assert_same_bits
 
-import tapegrad.ops  # noqa: F401  (enters the effects)
+from tapegrad.optimizers import schedules
 from tapegrad_kernels import cpu
 
 SIZES = (0, 1, 37, 70_001)
@@ -117,8 +117,46 @@ def test_gather(target):
 
 
 def test_counters():
-    import tapegrad.optimizers  # noqa: F401
-
     assert_same_bits("increment", np.array(41))
     for every, done in ((1, 0), (1, 5), (3, 0), (3, 2), (3, 3)):
         assert_same_bits("number_update", np.array(0), np.array(done), every=every)
+    assert_same_bits("increment", np.array(2**64 - 1, np.uint64))
+    assert_same_bits("increment", np.array(2**31))
+
+
+SCHEDULES = [
+    schedules.ExponentialDecay(0.1, 7, 0.9),
+    schedules.ExponentialDecay(0.1, 7, 0.9, staircase=True),
+    schedules.InverseTimeDecay(0.1, 7, 0.5),
+    schedules.InverseTimeDecay(0.1, 7, 0.5, staircase=True),
+    schedules.PolynomialDecay(0.1, 90, power=0.7),
+    schedules.PolynomialDecay(0.1, 90, power=2.0, cycle=True),
+    schedules.PiecewiseConstantDecay([10, 20.5, 90], [0.1, 0.2, 0.3, 0.4]),
+    schedules.CosineDecay(0.1, 100, alpha=0.3),
+    schedules.CosineDecay(0.1, 100, warmup_target=0.3, warmup_steps=9),
+    schedules.CosineDecayRestarts(0.1, 17, alpha=0.1),
+    schedules.CosineDecayRestarts(0.1, 17, t_mul=1.0, m_mul=0.8),
+    schedules.CosineDecayRestarts(0.1, 10, t_mul=1.3, m_mul=0.8),
+    schedules.OneCycle(0.1, 120),
+    schedules.OneCycle(0.1, 120, anneal="linear"),
+    schedules.Warmup(0.1, 7),
+    schedules.Warmup(schedules.Warmup(schedules.CosineDecay(0.1, 50), 5, 0.01), 7, 0.02),
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
+def test_schedules(schedule):
+    numbers, step, rate = schedule.kernel_numbers(), np.array(0), np.array(0.0)
+    native = Native("schedule_update", (rate, step), {"schedule": numbers, "offset": -1}, None)
+    for number in range(1, 400):
+        native.arguments[1][()] = step[()] = number
+        assert native.run() == 0
+        cpu.schedule_update(rate, step, schedule=numbers, offset=-1)
+        assert native.arguments[0] == rate == schedule.value(number - 1.0)
+
+
+def test_rates_that_are_not_finite_set_the_status():
+    params = {"schedule": schedules.InverseTimeDecay(1.0, 1, -1.0).kernel_numbers()}
+    assert Native("schedule_update", (np.array(0.5), np.array(1)), params, None).run() != 0
+    with pytest.raises(ValueError, match="after 1 steps is not finite"):
+        cpu.schedule_update(np.array(0.5), 1, **params)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad_kernels import cpu
+from tapegrad_kernels._scalar.schedules import EXPONENTIAL
 from tapegrad_kernels.cpu.optimizers.factored import adafactor_statistics
 
 SHAPES = ((700, 100), (40_003,), (2, 150, 200), (300, 33))
@@ -63,4 +64,14 @@ def results() -> dict[str, list[np.ndarray]]:
             found.setdefault(name, []).append(changed)
         found.setdefault("global_norm", []).append(cpu.global_norm(g))
         found.setdefault("variable_norms", []).append(cpu.variable_norms(g, offsets=OFFSETS))
+    found.update(_counters())
     return found
+
+
+def _counters() -> dict[str, list[np.ndarray]]:
+    """Numbers that change from step to step."""
+    count, update, rate = np.array(4), np.array(0), np.array(0.0)
+    cpu.increment(count)
+    cpu.number_update(update, count, every=2)
+    cpu.schedule_update(rate, count, schedule=(0, EXPONENTIAL, 0.1, 10, 0.5, 0))
+    return {"increment": [count], "number_update": [update], "schedule_update": [rate]}

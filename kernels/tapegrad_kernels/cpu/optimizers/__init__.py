@@ -9,6 +9,7 @@ module             subject
 ``layerwise``      Lamb
 ``factored``       Adafactor
 ``orthogonal``     Muon
+``counters``       numbers of steps, learning rates
 ``buffers``        norms, clipping, decay, running means of parameters
 =================  =============================================================
 
@@ -36,6 +37,7 @@ from tapegrad_kernels.cpu.optimizers.buffers import (
     variable_norms,
     weight_decay_update,
 )
+from tapegrad_kernels.cpu.optimizers.counters import increment, number_update, schedule_update
 from tapegrad_kernels.cpu.optimizers.factored import adafactor_update
 from tapegrad_kernels.cpu.optimizers.layerwise import lamb_update
 from tapegrad_kernels.cpu.optimizers.momentum import lion_update, sgd_update
@@ -53,12 +55,15 @@ __all__ = [
     "ema_update",
     "ftrl_update",
     "global_norm",
+    "increment",
     "lamb_update",
     "lion_update",
     "muon_update",
     "nadam_update",
+    "number_update",
     "rmsprop_update",
     "scale_update",
+    "schedule_update",
     "sgd_update",
     "variable_norms",
     "weight_decay_update",

@@ -116,6 +116,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "nadam_update",
         "number_update",
         "rmsprop_update",
+        "schedule_update",
         "sgd_update",
     ),
     "segment_updates": (

@@ -14,6 +14,7 @@ from tapegrad_kernels._scalar import update_numbers
 from tapegrad_kernels._scalar.update_numbers import Formula
 from tapegrad_kernels.cpu.optimizers._elementwise import ARRAYS, BLOCKS, CHUNK
 from tapegrad_kernels.cpu.optimizers._settings import KINDS, SETTINGS, apply_update
+from tapegrad_kernels.cpu.optimizers.counters import schedule_block
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.lowering import NotNative, lowers
 from tapegrad_kernels.cpu.program.operand import Operand
@@ -324,6 +325,23 @@ def _lower_number(
     if iterations.dtype != np.int64:
         raise NotNative(f"a counter of {iterations.dtype}")
     _lower_count(b, count, iterations, every)
+
+
+@lowers("schedule_update")
+def _lower_schedule(
+    b: Builder,
+    out: None,
+    rate: Operand,
+    step: Any,
+    *,
+    schedule: tuple[float, ...],
+    offset: float = 0,
+) -> None:
+    if rate.dtype != np.float64 or rate.ndim != 0:
+        raise NotNative(f"a rate of {rate.dtype}")
+    kinds, words = setting_words(b, (step, offset))
+    numbers = b.constant(np.array(schedule, np.float64))
+    b.call(schedule_block, rate, b.status, numbers, kinds, *words)
 
 
 @on_warmup("program counters")
