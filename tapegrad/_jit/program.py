@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tapegrad._jit.description import Profile, describe, profile
 from tapegrad._jit.host import HostCall
+from tapegrad._jit.signature import flatten_call
 from tapegrad._jit.trace import Operation, Trace, Value
 from tapegrad_kernels.cpu.program import Frame, Layout, Operand
 from tapegrad_kernels.cpu.program.chains import compile_chain, is_compiled, wait
@@ -107,6 +109,13 @@ class Plan:
     def run(self, inputs: list[Array]) -> list[Array]:
         """Run once; see `Program.run`."""
         run = self.begin()
+        results = self.bind(run, inputs)
+        self.execute(run)
+        self._idle.append(run)
+        return results
+
+    def bind(self, run: _Run, inputs: list[Array]) -> list[Array]:
+        """Give a run its inputs, and new arrays for its outputs, which are returned."""
         arrays, bases = run.arrays, run.frame.bases
         for number, position in self.inputs:
             array = arrays[number] = inputs[position]
@@ -116,8 +125,6 @@ class Plan:
             array = arrays[number] = np.empty(shape, dtype)
             bases[number] = array.__array_interface__["data"][0]
             results.append(array)
-        self.execute(run)
-        self._idle.append(run)
         return results
 
     def begin(self) -> _Run:
@@ -159,6 +166,13 @@ class Plan:
                     self.raise_error(run)
             else:
                 segment(lambda operand: self.resolve(run, operand))
+
+    def execute_step(self, run: _Run, step: Step) -> None:
+        """Run one operation."""
+        if not step.native:
+            step.host(lambda operand: self.resolve(run, operand))
+        elif run.frame.run(step.first, step.stop) != 1:
+            self.raise_error(run)
 
     def repeat(self, run: _Run, first: int, count: int) -> None:
         """Run all operations for steps `first` up to `first` + `count`."""
@@ -273,6 +287,44 @@ class Program:
                 compile_chain(chain)
             wait()
             self.plan, self._make = make(), None
+
+    # ---- looking at it ---------------------------------------------------------------
+
+    def describe(self) -> str:
+        """The operations, what was fused, and where everything lies, as a table.
+
+        Examples
+        --------
+        >>> import tapegrad as tg
+        >>> @tg.jit
+        ... def energy(x):
+        ...     return (x * x).sum()
+        >>> print(energy.program(tg.tensor([1.0, 2.0])).describe())  # doctest: +ELLIPSIS
+        2 operations, 2 of them as ... native rows; temporaries ...
+        """
+        return describe(self.plan)
+
+    def profile(self, *args: Any, repeats: int = 20) -> Profile:
+        """Time each operation.
+
+        Parameters
+        ----------
+        *args
+            Tensors or arrays, as the recorded function takes them. Effects happen: Variables
+            are written in each run.
+        repeats : int, default 20
+            Runs; the shortest time of each operation counts.
+
+        Returns
+        -------
+        Profile
+            A list that prints as a table, the longest first.
+        """
+        leaves = flatten_call(args, {})[1]
+        expected = [(value.shape, value.dtype) for value in self.trace.inputs]
+        if [(leaf.shape, leaf.dtype) for leaf in leaves] != expected:
+            raise ValueError(f"profile: expected tensors of {expected}")
+        return profile(self.plan, leaves, repeats)
 
     @property
     def steps(self) -> list[Step]:
