@@ -8,6 +8,7 @@ from kernels.program.native import Native
 
 from tapegrad_kernels import cpu
 from tapegrad_kernels.cpu.program import NotNative
+from tapegrad_kernels.cpu.program.pooled_convolutions import can_be_pooled
 
 # x, w, settings: by each algorithm, of one image to many, small and large enough for threads.
 SHAPES = [
@@ -36,6 +37,7 @@ def test_same_bits_as_one_after_the_other(
     pool = {"pool_size": pool_size, "strides": strides, "padding": padding}
     named = {"pool_size": pool_size, "pool_strides": strides, "pool_padding": padding}
     x, w = normal(x_shape, dtype), normal(w_shape, dtype, 1)
+    assert can_be_pooled(x.dtype, x_shape, w_shape, **how)
     for bias in (None, normal(w_shape[3:], dtype, 2)):
         operands = (x, w) if bias is None else (x, w, bias)
         y = cpu.conv2d(x, w, bias=bias, **how)
@@ -73,5 +75,6 @@ def test_views():
 def test_others_are_refused(x_shape, w_shape, how):
     x, w = normal(x_shape), normal(w_shape)
     results = cpu.max_pool2d(cpu.conv2d(x, w, **how), pool_size=2)
+    assert not can_be_pooled(x.dtype, x_shape, w_shape, **how)
     with pytest.raises(NotNative):
         Native("conv2d_max_pool2d", (x, w), {"pool_size": 2, **how}, results)

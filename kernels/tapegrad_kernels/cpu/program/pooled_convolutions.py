@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tapegrad_kernels._compile import block, on_warmup
 from tapegrad_kernels._compile.pointers import call_block, int64_at
 from tapegrad_kernels._compile.threads import most_threads
@@ -21,7 +23,7 @@ from tapegrad_kernels.cpu.convolution.plan import forward_plan
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.convolutions import add_convolution
 from tapegrad_kernels.cpu.program.lowering import NotNative, lowers
-from tapegrad_kernels.cpu.program.operand import Operand
+from tapegrad_kernels.cpu.program.operand import Operand, Shape
 from tapegrad_kernels.cpu.program.windows import as_word, keep_tables
 from tapegrad_kernels.cpu.sliding import driver
 from tapegrad_kernels.cpu.sliding.strips import LARGEST, MEAN, SUM
@@ -76,6 +78,28 @@ def pooled_parts(record, start, stop):  # type: ignore[no-untyped-def]
             image += count
 
 
+def can_be_pooled(
+    dtype: np.dtype[Any],
+    x_shape: Shape,
+    w_shape: Shape,
+    *,
+    strides: Any = (1, 1),
+    padding: Any = "valid",
+    dilation: Any = (1, 1),
+    groups: int = 1,
+    activation: str | None = None,
+) -> bool:
+    """Whether pooling can follow a convolution image by image.
+
+    Not where a product or a depthwise convolution does its work, and not with an activation
+    that is a pass of its own.
+    """
+    if dtype not in (np.float32, np.float64) or activation in ("tanh", "sigmoid"):
+        return False
+    sizes = (tuple(x_shape), tuple(w_shape), strides, padding, dilation, groups)
+    return forward_plan(dtype.name, "conv2d", *sizes)[1] is not None
+
+
 def _add_pooled(
     b: Builder,
     kind: int,
@@ -94,9 +118,9 @@ def _add_pooled(
     groups: int = 1,
     activation: str | None = None,
 ) -> None:
-    sizes = (x.shape, w.shape, strides, padding, dilation, groups)
-    window, plan = forward_plan(output.dtype.name, "conv2d", *sizes)
-    if plan is None or activation in ("tanh", "sigmoid") or not output.size:
+    sizes = (strides, padding, dilation, groups)
+    window, plan = forward_plan(output.dtype.name, "conv2d", x.shape, w.shape, *sizes)
+    if plan is None or activation in ("tanh", "sigmoid"):
         raise NotNative("pooling together with such a convolution")
     pool = pooling.geometry_of("pooling", window.y_shape, pool_size, pool_strides, pool_padding)
     images, size = window.y_shape[0], output.itemsize
