@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from tapegrad_kernels._compile import on_warmup
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64, REAL_NAMES
 from tapegrad_kernels.cpu._reduction_kernels import (
+    CHUNK,
+    ROW_BLOCK,
     over_all,
     over_axes,
     over_middle,
@@ -177,10 +179,9 @@ def prod(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def _warm(operation: str, real: str) -> None:
-    x = np.ones((2, 2), real)
     reduce = {"sum": sum, "max": max, "min": min}[operation]
-    for axis in (None, 0, 1):
-        reduce(x, axis=axis)
+    for shape, axis in (((2, 2), 0), ((2, 2), 1), ((CHUNK + 1,), None), ((ROW_BLOCK + 1, 2), 0)):
+        reduce(np.ones(shape, real), axis=axis)
 
 
 for _real in REAL_NAMES:

@@ -264,7 +264,9 @@ def _lower_relu_bias_grad(b: Builder, out: tuple[Operand, Operand], g: Operand, 
 
 @on_warmup("program reductions")
 def _warm() -> None:
-    b = Builder()
+    # The blocks of sums and extremes of real numbers serve ordinary calls too.
+    b, few = Builder(), Operand(2, 0, (2,), np.int64)
     for kind in _REALS:
-        x, y = Operand(2, 0, (2, 2), kind), Operand(3, 0, (2,), np.int64)
-        add_arg_reduction(b, x, (1,), y, True)  # the blocks of the rest serve eager calls too
+        add_arg_reduction(b, Operand(3, 0, (2, 2), kind), (1,), few, True)
+    add_integer_reduction(b, "sum", Operand(3, 0, (2, 2), np.int64), (1,), few)
+    add_bool_reduction(b, "all", Operand(3, 0, (2, 2), bool), (1,), Operand(2, 0, (2,), bool))
