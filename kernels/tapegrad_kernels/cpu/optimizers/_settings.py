@@ -18,7 +18,8 @@ from tapegrad_kernels._compile import block, kernel
 from tapegrad_kernels._compile.intrinsic import intrinsic
 from tapegrad_kernels._compile.launch import run_chunks
 from tapegrad_kernels._compile.pointers import float32_at, float64_at, int64_at, pack
-from tapegrad_kernels._scalar.update_numbers import FORMULAS
+from tapegrad_kernels._scalar import update_numbers as formulas
+from tapegrad_kernels._scalar.update_numbers import Formula
 
 SETTINGS = 7
 """Places for settings in a record."""
@@ -54,6 +55,9 @@ def numbers_at(place: int, count: int, real: str) -> Callable[..., Any]:
     return read
 
 
+_read_all = numbers_at(0, SETTINGS, "float64")
+
+
 @kernel(inline=True)
 def read_settings(kinds, words, target):  # type: ignore[no-untyped-def]
     """Write the settings that stand at an address, or whose addresses do, as float64."""
@@ -70,50 +74,78 @@ def read_settings(kinds, words, target):  # type: ignore[no-untyped-def]
             values[i] = np.float64(float32_at(packed[i])[0])
 
 
-def _write_numbers(place: int = 0) -> Any:
-    """A function ``(number, settings, target)`` that runs a formula, if its settings are allowed.
-
-    One formula a level, each of which hands what is not its own to the next.
-    """
-    if place == len(FORMULAS):
-
-        @kernel(inline=True)
-        def last(number, settings, target):  # type: ignore[no-untyped-def]
-            return True
-
-        return last
-    given = FORMULAS[place]
-    function, read = kernel(inline=True)(given.function), numbers_at(0, given.arity, "float64")
-    following = _write_numbers(place + 1)
-    if given.allowed is None:
-
-        @kernel(inline=True)
-        def allowed(values):  # type: ignore[no-untyped-def]
-            return True
-
-    else:
-        test = kernel(inline=True)(given.allowed)
-
-        @kernel(inline=True)
-        def allowed(values):  # type: ignore[no-untyped-def]
-            return test(*values)
-
-    @kernel(inline=True)
-    def level(number, settings, target):  # type: ignore[no-untyped-def]
-        if number != place:
-            return following(number, settings, target)
-        values, results = read(settings), float64_at(target)
-        if not allowed(values):
-            return False
-        numbers = function(*values)
-        for i in range(len(numbers)):
-            results[i] = numbers[i]
-        return True
-
-    return level
+def _compiled(formula: Formula) -> tuple[int, Any, Any]:
+    """A formula's number, and its function and check for compiled code."""
+    allowed = None if formula.allowed is None else kernel(inline=True)(formula.allowed)
+    return formula.number, kernel(inline=True)(formula.function), allowed
 
 
-_write = _write_numbers()
+_PAIR, _pair, _ = _compiled(formulas.pair)
+_STRETCHED, _stretched, _ = _compiled(formulas.stretched)
+_LIMIT, _limit, _limit_allowed = _compiled(formulas.limit)
+_SGD, _sgd, _ = _compiled(formulas.sgd)
+_MOMENTUM, _momentum, _ = _compiled(formulas.momentum)
+_LION, _lion, _ = _compiled(formulas.lion)
+_EMA, _ema, _ema_allowed = _compiled(formulas.ema)
+_ADAGRAD, _adagrad, _ = _compiled(formulas.adagrad)
+_ADADELTA, _adadelta, _ = _compiled(formulas.adadelta)
+_RMSPROP, _rmsprop, _ = _compiled(formulas.rmsprop)
+_FTRL, _ftrl, _ftrl_allowed = _compiled(formulas.ftrl)
+_ADAM, _adam, _step_allowed = _compiled(formulas.adam)
+_NADAM, _nadam, _ = _compiled(formulas.nadam)
+_ADAMAX, _adamax, _ = _compiled(formulas.adamax)
+_LAMB, _lamb, _ = _compiled(formulas.lamb)
+_ADAFACTOR, _adafactor, _adafactor_allowed = _compiled(formulas.adafactor)
+
+
+@kernel(inline=True)
+def _put(target, numbers):  # type: ignore[no-untyped-def]
+    for i in range(len(numbers)):
+        target[i] = numbers[i]
+    return True
+
+
+@kernel(inline=True)
+def _write(number, settings, to):  # type: ignore[no-untyped-def]
+    # Runs a formula, unless its settings are not allowed. Written out, since a chain of functions
+    # takes ten times as long to compile.
+    a, b, c, d, e, f, g = _read_all(settings)
+    target = float64_at(to)
+    if number == _PAIR:
+        return _put(target, _pair(a, b))
+    if number == _STRETCHED:
+        return _put(target, _stretched(a, b))
+    if number == _LIMIT:
+        return _limit_allowed(a, b) and _put(target, _limit(a, b))
+    if number == _SGD:
+        return _put(target, _sgd(a, b))
+    if number == _MOMENTUM:
+        return _put(target, _momentum(a, b, c))
+    if number == _LION:
+        return _put(target, _lion(a, b, c, d))
+    if number == _EMA:
+        return _ema_allowed(a, b) and _put(target, _ema(a, b))
+    if number == _ADAGRAD:
+        return _put(target, _adagrad(a, b, c))
+    if number == _ADADELTA:
+        return _put(target, _adadelta(a, b, c, d))
+    if number == _RMSPROP:
+        return _put(target, _rmsprop(a, b, c, d, e))
+    if number == _FTRL:
+        return _ftrl_allowed(a, b, c, d, e, f, g) and _put(target, _ftrl(a, b, c, d, e, f, g))
+    if number == _ADAFACTOR:
+        allowed = _adafactor_allowed(a, b, c, d, e, f, g)
+        return allowed and _put(target, _adafactor(a, b, c, d, e, f, g))
+    if not _step_allowed(a, b, c, d, e, f):
+        return False
+    if number == _ADAM:
+        return _put(target, _adam(a, b, c, d, e, f))
+    if number == _NADAM:
+        return _put(target, _nadam(a, b, c, d, e, f))
+    if number == _ADAMAX:
+        return _put(target, _adamax(a, b, c, d, e, f))
+    return _put(target, _lamb(a, b, c, d, e, f))
+
 
 NO_FORMULA = -1
 """In the place of a formula: the numbers stand in the record already."""
