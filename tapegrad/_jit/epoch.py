@@ -11,7 +11,7 @@ from tapegrad._core.primitive import Primitive
 from tapegrad._core.tensor import Tensor
 from tapegrad._jit.compiler import Compiler, simplified
 from tapegrad._jit.passes.rewriting import replaced, with_operations
-from tapegrad._jit.program import Program, address_of
+from tapegrad._jit.program import Program
 from tapegrad._jit.recorder import Recorder
 from tapegrad._jit.trace import INPUT, RESULT, Operation, Trace, Value
 
@@ -105,7 +105,7 @@ class EpochProgram:
         for number, position in plan.inputs:
             array = order if position == len(sources) else sources[position]
             run.arrays[number] = array
-            run.frame.bases[number] = address_of(array)
+            run.frame.bases[number] = id(array)
         plan.repeat(run, first, count)
         plan.end(run)
 

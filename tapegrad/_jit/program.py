@@ -37,11 +37,6 @@ class Step(NamedTuple):
     reason: str
 
 
-def address_of(array: Array) -> int:
-    """Address of the first element."""
-    return array.__array_interface__["data"][0]
-
-
 class _Run:
     """What one run at a time needs: the frame, and the arrays behind its buffers."""
 
@@ -119,11 +114,11 @@ class Plan:
         arrays, bases = run.arrays, run.frame.bases
         for number, position in self.inputs:
             array = arrays[number] = inputs[position]
-            bases[number] = array.__array_interface__["data"][0]
+            bases[number] = id(array)
         results = []
         for number, shape, dtype in self.outputs:
             array = arrays[number] = np.empty(shape, dtype)
-            bases[number] = array.__array_interface__["data"][0]
+            bases[number] = id(array)
             results.append(array)
         return results
 
@@ -142,7 +137,7 @@ class Plan:
             data = variable._tensor._data
             if arrays[number] is not data:
                 arrays[number] = data
-                run.frame.bases[number] = address_of(data)
+                run.frame.bases[number] = id(data)
         return run
 
     def end(self, run: _Run) -> None:
@@ -154,7 +149,7 @@ class Plan:
         run = _Run(frame, self._buffers)
         for number, array in self.constants:
             run.arrays[number] = array
-            frame.bases[number] = address_of(array)
+            frame.bases[number] = id(array)
         return run
 
     def execute(self, run: _Run) -> None:

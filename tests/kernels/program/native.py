@@ -53,7 +53,7 @@ class Native:
         self.frame = self.layout.frame(128 + builder.scratch_bytes, count)
         self.frame._memory[:] = 0xFF  # NaN in every floating type
         for number, array in enumerate(self.arrays, FIRST_FREE):
-            self.frame.bases[number] = array.ctypes.data
+            self.frame.bases[number] = id(array)
 
     def run(self) -> int:
         """Run once; return the status."""

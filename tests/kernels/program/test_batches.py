@@ -24,7 +24,7 @@ def run_batches(source, batch, order, repetitions, first):
     layout.finish()
     frame = layout.frame(0, FIRST_FREE + len(arrays))
     for number, array in enumerate(arrays, FIRST_FREE):
-        frame.bases[number] = array.ctypes.data
+        frame.bases[number] = id(array)
     frame.step = first
     assert frame.run(*rows, repetitions) == repetitions
     assert frame.step == first + repetitions

@@ -146,7 +146,7 @@ def test_packed_blocks_stay_in_their_memory(dtype, transposes):
         size = guard + builder.scratch_bytes
         frame = layout.frame(size + guard, FIRST_FREE + 3)
         for number, x in enumerate(arrays, FIRST_FREE):
-            frame.bases[number] = x.ctypes.data
+            frame.bases[number] = id(x)
         memory = frame.array(Operand(ARENA, 0, (size + guard,), np.uint8))
         memory[...] = 0xA5
         frame.run(*rows)

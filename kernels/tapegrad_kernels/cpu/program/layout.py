@@ -8,11 +8,13 @@ import numpy as np
 
 from tapegrad_kernels.cpu.program.builder import Builder, Record, Row
 from tapegrad_kernels.cpu.program.executor import (
+    DATA_WORD,
     HEADER,
     ROW_WORD,
     ROW_WORDS,
     STATUS_WORD,
     STEP_WORD,
+    data_offset,
     native_execute,
 )
 from tapegrad_kernels.cpu.program.operand import ARENA, FIRST_FREE, WORDS, Operand
@@ -125,8 +127,8 @@ class Frame:
     Attributes
     ----------
     bases : ndarray of int64
-        Address of each buffer. Whoever runs the frame keeps them up to date, from
-        `operand.FIRST_FREE` on.
+        For each buffer from `operand.FIRST_FREE` on the `id` of the array that it is. Whoever
+        runs the frame keeps them up to date, and the arrays alive.
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class Frame:
         self.bases = np.zeros(buffers, np.int64)
         self.bases[ARENA] = address + self._arena_offset
         self.bases[WORDS] = words.ctypes.data
+        words[DATA_WORD] = data_offset()
         self._execute = native_execute()
         self._execute(words, fixed, self.bases, 0, 0, 0)
 
