@@ -129,7 +129,8 @@ def exact_cubic(x: Any) -> Any:
     return 2 * mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)
 
 
-# name: kernel, exact reference, inputs, largest error in ulp of float64.
+# name: kernel, exact reference, inputs, largest error in ulp of float64, which for gelu's tail is
+# half an ulp more where the CPU has no fused multiply-add.
 FLOAT64: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[float, ...], float]] = {
     "exp": (cpu.exp, mpmath.exp, (-745, 709.7), 1.5),
     "log": (cpu.log, mpmath.log, (1e-320, 2.0), 1.5),
@@ -137,7 +138,7 @@ FLOAT64: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[float, ..
     "erf": (cpu.erf, mpmath.erf, (-6, 6), 3.0),
     "sigmoid": (cpu.sigmoid, exact_logistic, (-740, 40), 3.0),
     "softplus": (cpu.softplus, lambda x: mpmath.log1p(mpmath.exp(x)), (-740, 40), 3.0),
-    "gelu": (cpu.gelu, lambda x: x * normal_cdf(x), (-38.4, 10), 5.0),
+    "gelu": (cpu.gelu, lambda x: x * normal_cdf(x), (-38.4, 10), 5.5),
     "gelu_tanh": (
         lambda x: cpu.gelu(x, approximate=True),
         lambda x: x * exact_logistic(exact_cubic(x)),
