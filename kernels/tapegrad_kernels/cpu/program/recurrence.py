@@ -22,6 +22,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     inputs_by_step,
     masks_in,
     plan,
+    sizes_of,
     tables_of,
 )
 from tapegrad_kernels.cpu.recurrent._products import pack_block
@@ -51,7 +52,9 @@ def _run(
     batch, steps, units = outputs.shape
     if batch == 0:
         return
-    call = plan(outputs.dtype, batch, steps, units, gate_count, **given_by(operands), **options)
+    call = plan(
+        *sizes_of(outputs.dtype), batch, steps, units, gate_count, **given_by(operands), **options
+    )
     packed = builder.scratch(call.nbytes)
     memory = packed, packed.view(offset=call.packed_w), packed.view(offset=call.scratch)
     given = [operands.get(place) for place in range(f.ARRAYS)]

@@ -63,6 +63,11 @@ def tables_of(dtype: np.dtype[Any]) -> tuple[int, int]:
     return table_address(dtype.name), loops_address(dtype.name)
 
 
+def sizes_of(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Bytes of a number, and columns of a micro-kernel's tile."""
+    return dtype.itemsize, tile_for(dtype.name).columns
+
+
 _entries: dict[tuple[Block, np.dtype[Any]], tuple[Any, ...]] = {}
 
 
@@ -76,7 +81,7 @@ def _entry(block: Block, dtype: np.dtype[Any]) -> tuple[Any, ...]:
             chunk_block.address,
             parallel_launcher.address,
         )
-        found = _native_run(), addresses, tables_of(dtype)
+        found = _native_run(), addresses, tables_of(dtype), *sizes_of(dtype)
         _entries[block, dtype] = found
     return found
 
@@ -105,7 +110,8 @@ class Plan(NamedTuple):
 
 @functools.lru_cache(maxsize=512)
 def plan(
-    dtype: np.dtype[Any],
+    size: int,
+    width: int,
     batch: int,
     steps: int,
     units: int,
@@ -124,12 +130,13 @@ def plan(
 
     Parameters
     ----------
+    size, width : int
+        Bytes of a number, and columns of a micro-kernel's tile.
     features, left_stride : int
         Lengths of rows of X and of LEFT, if the kernel is given these.
     by_step : bool
         Whether the kernel is given W.
     """
-    size, width = dtype.itemsize, tile_for(dtype.name).columns
     depth = units + features if by_step else units
     pieces = 1
     if batch * steps * units * depth * gate_count >= SERIAL_PRODUCTS:
@@ -182,8 +189,8 @@ def run(
     The options are those of `plan` that do not follow from the arrays.
     """
     dtype = arrays[f.OUTPUTS].dtype  # type: ignore[union-attr]
-    native, addresses, tables = _entry(block, dtype)
-    call = plan(dtype, batch, steps, units, gate_count, **given_by(arrays), **options)
+    native, addresses, tables, *sizes = _entry(block, dtype)
+    call = plan(*sizes, batch, steps, units, gate_count, **given_by(arrays), **options)
     loan = borrow(call.nbytes)
     flat = [_NOTHING] * f.ARRAYS
     for place, array in arrays.items():

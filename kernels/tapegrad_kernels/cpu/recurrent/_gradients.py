@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64
 from tapegrad_kernels.cpu.gemm import gemm
 
 Array = NDArray[Any]
+
+ONE = {dtype: np.ones(1, dtype) for dtype in (FLOAT32, FLOAT64)}
+"""The left factor of the gradient by b."""
 
 
 def left_factors(x: Array, units: int, masks: int) -> Array:
@@ -37,21 +41,20 @@ def of_weights(d_gates: Array, left: Array, units: int) -> tuple[Array, Array, A
     rows, factors = as_rows(d_gates), [as_rows(part) for part in left]
     if len(factors) == 1:
         product = gemm(factors[0], rows, transpose_a=True)
-    else:
-        product = np.empty((left.shape[-1], rows.shape[1]), rows.dtype)
-        gemm(factors[0][:, units:], rows, product[units:], transpose_a=True)
-        of_states(rows, factors, product[:units])
-    return product[units + 1 :], product[:units], product[units]
+        return product[units + 1 :], product[:units], product[units]
+    others = gemm(factors[0][:, units:], rows, transpose_a=True)
+    return others[1:], of_states(rows, factors, units), others[0]
 
 
-def of_states(rows: Array, factors: list[Array], out: Array) -> None:
-    """Gradient by u into `out`, and by what is added to its products if there is one row more.
+def of_states(rows: Array, factors: list[Array], count: int) -> Array:
+    """Gradient by u: the products of the first `count` columns of the left factors.
 
     There is a left factor for all columns or, with masks of recurrent dropout, one for each
-    gate.
+    gate. With one column more than units, the last row is that by what is added to the products.
     """
-    count = len(out)
     width = rows.shape[1] // len(factors)
-    for k, factor in enumerate(factors):
-        columns = slice(k * width, (k + 1) * width)
-        gemm(factor[:, :count], rows[:, columns], out[:, columns], transpose_a=True)
+    parts = [
+        gemm(factor[:, :count], rows[:, k * width : (k + 1) * width], transpose_a=True)
+        for k, factor in enumerate(factors)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -20,7 +20,13 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import as_rows, left_factors, of_inputs, of_states
+from tapegrad_kernels.cpu.recurrent._gradients import (
+    ONE,
+    as_rows,
+    left_factors,
+    of_inputs,
+    of_states,
+)
 
 __all__ = ["gru_backward", "gru_forward"]
 
@@ -124,8 +130,8 @@ def gru_forward(
             {
                 f.U: u,
                 f.W: w if by_step else None,
-                f.B: bias,
-                f.X: x,
+                f.B: bias if by_step else None,
+                f.X: x if by_step else None,
                 f.MASK: mask,
                 f.RECURRENT_MASK: dropped,
                 f.H0: h0,
@@ -243,7 +249,7 @@ def gru_backward(
                 f.D_INNER: d_inner,
                 f.LEFT: left,
                 f.X: x,
-                f.ONE: np.ones(1, x.dtype),
+                f.ONE: ONE[x.dtype],
                 f.ONES: None if reset_after else np.ones(units, x.dtype),
             },
             batch,
@@ -269,14 +275,12 @@ def _of_weights(
     rows, factors = as_rows(d_gates), [as_rows(part) for part in left]
     units = inner.shape[2]
     by_inputs = gemm(factors[0][:, units:], rows, transpose_a=True)  # by b and w
-    by_states = np.empty((units + 1, rows.shape[1]), rows.dtype)  # by u and b[1]
-    if d_inner is None:
-        by_states = by_states[:units]
-        candidate, factor = rows[:, 2 * units :], as_rows(inner)
-    else:
-        candidate, factor = as_rows(d_inner), factors[-1]
-    of_states(rows[:, : 2 * units], factors[:2], by_states[:, : 2 * units])
-    of_states(candidate, [factor], by_states[:, 2 * units :])
+    count, candidate, factor = units, rows[:, 2 * units :], inner
+    if d_inner is not None:
+        count, candidate, factor = units + 1, as_rows(d_inner), left[-1]
+    parts = of_states(rows[:, : 2 * units], factors[:2], count)
+    parts = parts, of_states(candidate, [as_rows(factor)], count)
+    by_states = np.concatenate(parts, axis=1)  # by u and, with a bias of its own, by that
     db = by_inputs[0] if d_inner is None else np.stack([by_inputs[0], by_states[units]])
     return by_inputs[1:], by_states[:units], db
 

@@ -21,7 +21,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import left_factors, of_inputs, of_weights
+from tapegrad_kernels.cpu.recurrent._gradients import ONE, left_factors, of_inputs, of_weights
 
 __all__ = ["lstm_backward", "lstm_forward"]
 
@@ -121,8 +121,8 @@ def lstm_forward(
             {
                 f.U: u,
                 f.W: w if by_step else None,
-                f.B: b,
-                f.X: x,
+                f.B: b if by_step else None,
+                f.X: x if by_step else None,
                 f.MASK: mask,
                 f.RECURRENT_MASK: dropped,
                 f.H0: h0,
@@ -246,7 +246,7 @@ def lstm_backward(
                 f.X: x,
                 f.W: None if dx is None else w,
                 f.D_X: dx,
-                f.ONE: np.ones(1, x.dtype),
+                f.ONE: ONE[x.dtype],
                 f.C_FIRST: dc0,
             },
             batch,

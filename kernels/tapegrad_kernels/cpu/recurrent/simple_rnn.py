@@ -19,7 +19,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import left_factors, of_inputs, of_weights
+from tapegrad_kernels.cpu.recurrent._gradients import ONE, left_factors, of_inputs, of_weights
 
 __all__ = ["simple_rnn_backward", "simple_rnn_forward"]
 
@@ -207,7 +207,7 @@ def simple_rnn_backward(
                 f.D_GATES: dg,
                 f.LEFT: left,
                 f.X: x,
-                f.ONE: np.ones(1, x.dtype),
+                f.ONE: ONE[x.dtype],
             },
             batch,
             steps,
