@@ -65,6 +65,8 @@ class Builder:
         offset 0 of a buffer of their own, which the layout places.
     constants : list of ndarray
         Arrays that must live as long as the program.
+    pending : list of Chain
+        Chains that run in blocks because their loops are not compiled yet; see `chains`.
     """
 
     SCRATCH = -1
@@ -74,6 +76,7 @@ class Builder:
         self.rows: list[Row] = []
         self.scratch_bytes = 0
         self.constants: list[np.ndarray[Any, Any]] = []
+        self.pending: list[Any] = []
 
     # ---- rows ------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def copy_bytes_block(record, start, stop):  # type: ignore[no-untyped-def]
 
 @block("copy_runs")
 def copy_runs_block(record, start, stop):  # type: ignore[no-untyped-def]
-    """Copy runs of bytes: the record is that of the blocks of `_copy_block`."""
+    """Copy runs of bytes: the record is that of the blocks of `copy_block`."""
     packed = int64_at(record)
     axes, length = packed[2], packed[3] * packed[4]
     for row in range(start, stop):
@@ -66,7 +66,7 @@ def copy_runs_block(record, start, stop):  # type: ignore[no-untyped-def]
 
 
 @functools.cache
-def _copy_block(source: np.dtype[Any], target: np.dtype[Any]) -> Block:
+def copy_block(source: np.dtype[Any], target: np.dtype[Any]) -> Block:
     """Copies rows: the record holds both addresses, the axes and their lengths and strides.
 
     The last axis is the inner loop; the range goes over the product of the others.
@@ -144,7 +144,7 @@ def lower_copy(builder: Builder, source: Operand, target: Operand) -> None:
     runs = here == there == target.itemsize and length * target.itemsize >= LEAST_RUN
     same = source.dtype == target.dtype
     builder.run(
-        copy_runs_block if same and runs else _copy_block(*_plain(source.dtype, target.dtype)),
+        copy_runs_block if same and runs else copy_block(*plain_types(source.dtype, target.dtype)),
         target, source, len(outer), length, here, there, *words,
         count=rows,
         chunk=max(1, CHUNK_BYTES // (length * target.itemsize)),
@@ -160,7 +160,9 @@ def fill(builder: Builder, target: Operand, value: Any) -> None:
     lower_copy(builder, builder.constant(pattern), target)
 
 
-def _plain(source: np.dtype[Any], target: np.dtype[Any]) -> tuple[np.dtype[Any], np.dtype[Any]]:
+def plain_types(
+    source: np.dtype[Any], target: np.dtype[Any]
+) -> tuple[np.dtype[Any], np.dtype[Any]]:
     """Types under which elements are copied: without conversion, integers of their size."""
     if source == target:
         kind = np.dtype(f"int{8 * source.itemsize}")
@@ -189,8 +191,8 @@ def _warm() -> None:
     copy_runs_block.address  # noqa: B018
     for size in (1, 4, 8):
         kind = np.dtype(f"int{8 * size}")
-        _copy_block(kind, kind).address  # noqa: B018
+        copy_block(kind, kind).address  # noqa: B018
     for source in _USUAL:
         for target in _USUAL:
             if source != target:
-                _copy_block(np.dtype(source), np.dtype(target)).address  # noqa: B018
+                copy_block(np.dtype(source), np.dtype(target)).address  # noqa: B018
