@@ -19,6 +19,8 @@ class TrainingBar(Callback):
     a bar for each, as `fit` shows by itself, would scroll everything else away.
     """
 
+    takes_many_batches = True
+
     def __init__(self) -> None:
         super().__init__()
         self._bar: Any = None
@@ -38,11 +40,15 @@ class TrainingBar(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move on; show the metrics of the epoch so far, ten times a second at most."""
+        self.on_train_batches_end(batch, 1, logs or {})
+
+    def on_train_batches_end(self, batch: int, count: int, logs: Logs) -> None:
+        """Move on by several batches."""
         now = time.monotonic()
         if now >= self._next_refresh:
             self._next_refresh = now + _SECONDS_BETWEEN_METRICS
             self._show(logs)
-        self._bar.update()
+        self._bar.update(count)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Show the epoch's metrics, those of the test samples among them."""

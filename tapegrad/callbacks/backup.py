@@ -109,6 +109,11 @@ class BackupAndRestore(Callback):
         """Take note of the epoch."""
         self._epoch = epoch
 
+    @property
+    def takes_many_batches(self) -> bool:  # type: ignore[override]
+        """Whether it does not matter which batch was the last: backups are made at epochs' ends."""
+        return self.save_freq == "epoch"
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Save, if it is time."""
         if self.save_freq == "epoch":

@@ -21,6 +21,10 @@ class Callback:
     `on_epoch_end` is seen by later callbacks. Setting ``self.model.stop_training = True`` ends
     training after the batch or epoch in progress.
 
+    Where no callback overwrites `on_train_batch_begin` or `on_train_batch_end`, `fit` takes many
+    steps in one native call. A callback that does so, and says ``takes_many_batches = True`` beside
+    it, is content with `on_train_batches_end` then.
+
     A callback that remembers something from one epoch to the next overwrites `get_state` and
     `set_state`, so that a run that was killed can be taken up where it was.
 
@@ -30,6 +34,9 @@ class Callback:
     ...     def on_epoch_end(self, epoch, logs=None):
     ...         print(epoch, sorted(logs))
     """
+
+    takes_many_batches = False
+    """Whether `on_train_batches_end` may be called in place of both methods for each batch."""
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -82,6 +89,9 @@ class Callback:
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Act after a training batch; `logs` has the means of the epoch so far."""
         self.on_batch_end(batch, logs)
+
+    def on_train_batches_end(self, batch: int, count: int, logs: Logs) -> None:
+        """Act after `count` training batches that were one call, the last of number `batch`."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Act before an evaluation, also the validation within `fit`."""
@@ -159,6 +169,17 @@ class CallbackList:
         """Whether any callback overwrites this method."""
         return bool(self._methods(method))
 
+    @property
+    def want_each_batch(self) -> bool:
+        """Whether any callback must be called before or after each batch of training."""
+        return any(_wants_each_batch(callback) for callback in self.callbacks)
+
+    def on_train_batches_end(self, batch: int, count: int, logs: Logs) -> None:
+        """Act after the last of several batches, none of which any callback wants to know of."""
+        for callback in self.callbacks:
+            if getattr(callback, "takes_many_batches", False):
+                callback.on_train_batches_end(batch, count, logs)
+
     def _methods(self, name: str) -> list[Callable[..., Any]]:
         if name not in self._chosen:
             names = [name, *([_SHORT_NAMES[name]] if name in _SHORT_NAMES else [])]
@@ -194,6 +215,23 @@ def _shown(callback: Any) -> str:
     if callable(callback) and hasattr(callback, "__name__"):
         return f"the function {callback.__name__}; wrap it, as LambdaCallback(on_epoch_end=…)"
     return repr(callback)
+
+
+_EACH_BATCH = {*_SHORT_NAMES, *_SHORT_NAMES.values()}
+
+
+def _wants_each_batch(callback: Any) -> bool:
+    """Whether a callback overwrites a method for batches, and not beside `takes_many_batches`."""
+    if not any(_overwrites(callback, name) for name in _EACH_BATCH):
+        return False
+    if not _EACH_BATCH.isdisjoint(vars(callback)):
+        return True
+    for kind in type(callback).__mro__:
+        if "takes_many_batches" in vars(kind):
+            return not callback.takes_many_batches
+        if not _EACH_BATCH.isdisjoint(vars(kind)):
+            return True
+    return True
 
 
 def _overwrites(callback: Any, name: str) -> bool:

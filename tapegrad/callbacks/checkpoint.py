@@ -92,6 +92,11 @@ class ModelCheckpoint(MonitorCallback):
         """Take note of the epoch, for the name."""
         self._epoch = epoch
 
+    @property
+    def takes_many_batches(self) -> bool:  # type: ignore[override]
+        """Whether it does not matter which batch was the last: files are made at epochs' ends."""
+        return self.save_freq == "epoch"
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Save if so many batches have passed."""
         if self.save_freq == "epoch":

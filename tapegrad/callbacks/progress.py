@@ -29,6 +29,8 @@ class ProgressBar(Callback):
     >>> bar = ProgressBar()
     """
 
+    takes_many_batches = True
+
     def __init__(self) -> None:
         super().__init__()
         self._bar: Any = None
@@ -49,11 +51,19 @@ class ProgressBar(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Move the bar on."""
+        self._show(logs)
+        self._bar.update()
+
+    def _show(self, logs: Logs | None) -> None:
         now = time.monotonic()
         if now >= self._next_refresh:
             self._next_refresh = now + _SECONDS_BETWEEN_METRICS
             self._bar.set_postfix(_shown(logs), refresh=False)
-        self._bar.update()
+
+    def on_train_batches_end(self, batch: int, count: int, logs: Logs) -> None:
+        """Move the bar on by several batches."""
+        self._show(logs)
+        self._bar.update(count)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Show the epoch's values and close its bar."""

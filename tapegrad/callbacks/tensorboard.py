@@ -110,6 +110,15 @@ class TensorBoard(Callback):
         self._epoch_began = time.monotonic()
         self._epoch_batches = self._train_batches
 
+    @property
+    def takes_many_batches(self) -> bool:  # type: ignore[override]
+        """Whether batches are only counted."""
+        return self.update_freq is None
+
+    def on_train_batches_end(self, batch: int, count: int, logs: Logs) -> None:
+        """Count batches."""
+        self._train_batches += count
+
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Count batches, and look at the clock."""
         self._train_batches += 1

@@ -84,6 +84,10 @@ class CompiledLoss:
             total = value if total is None else total + value
         return total
 
+    def watched(self) -> list[Any]:
+        """Return the objects whose attributes say how the loss is computed."""
+        return [self, *(part.loss for part in self._parts if part is not None)]
+
     def build(self, y: Any, y_pred: Any) -> Layout:
         """Find each output's loss, now that labels and outputs can be seen.
 

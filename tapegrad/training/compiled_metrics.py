@@ -78,6 +78,10 @@ class CompiledMetrics:
         """The names under which their values are reported."""
         return [entry.name for entry in self._entries or ()]
 
+    def watched(self) -> list[Any]:
+        """Return the objects whose attributes say what is measured."""
+        return [self]
+
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any) -> None:
         """Add a batch to every metric."""
         entries = self._entries

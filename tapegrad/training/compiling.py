@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from tapegrad import metrics, optimizers
+from tapegrad._core import device as _device
+from tapegrad._core.state import thread
 from tapegrad.layers.weights import structure
+from tapegrad.training.choose import checked_number
 from tapegrad.training.compiled_loss import CompiledLoss
 from tapegrad.training.compiled_metrics import CompiledMetrics
+from tapegrad.training.programs import Programs
+from tapegrad.training.recorded import RecordedStep
 from tapegrad.training.trackers import MeanTracker
 from tapegrad.training.values import to_python, to_python_logs
 
@@ -22,7 +27,11 @@ class Compiling:
     loss: Any = None
     run_eagerly = False
     _compiled = False
+    _compiled_loss: CompiledLoss | None = None
+    _compiled_metrics: Any = None
+    _jit_compile: bool | str = False
     _lists_kept: ModelLists | None = None
+    _programs: Programs | None = None
     _compile_arguments: dict[str, Any] | None = None
 
     def compile(
@@ -57,11 +66,16 @@ class Compiling:
             Names, Metrics or functions, computed without and with sample weights.
             ``"accuracy"`` becomes the kind that fits labels and outputs.
         run_eagerly
-            Accepted: every step runs operation by operation.
+            True is what ``jit_compile=False`` is.
         steps_per_execution
-            1; more steps are not run as one in this version.
+            Accepted: as many steps run in one call as take about a tenth of a second.
         jit_compile
-            ``"auto"`` or False; steps are not compiled as a whole in this version.
+            Whether steps become programs, as by `tapegrad.jit`: ``"auto"`` where they can, which
+            changes times and no results. Steps that read values run operation by operation, after
+            a warning that names the line, and so do those of models with a ``train_step``,
+            ``test_step`` or ``predict_step`` of their own. With True these are recorded too, and
+            whatever cannot be is told each time. With False nothing is recorded: Python code in
+            layers and losses then runs at each step, and not when a step is recorded.
         auto_scale_loss
             Accepted for Keras's signature: it matters for half precision alone.
 
@@ -77,16 +91,9 @@ class Compiling:
         >>> model = tg.Sequential([tg.layers.Dense(1)])
         >>> model.compile("adam", "mse", metrics=["mae"])
         """
-        if jit_compile not in ("auto", False, None):
-            raise ValueError(
-                f"jit_compile={jit_compile!r}: compiling whole steps is not part of this version; "
-                'use "auto".'
-            )
-        if steps_per_execution != 1:
-            raise ValueError(
-                f"steps_per_execution={steps_per_execution!r}: steps run one by one in this "
-                "version; use 1."
-            )
+        if jit_compile not in ("auto", True, False, None):
+            raise ValueError(f'jit_compile={jit_compile!r}: expected "auto", True or False.')
+        checked_number(steps_per_execution, "steps_per_execution", 1)
         names = getattr(self, "output_names", None)
         chosen = None if optimizer is None else optimizers.get(optimizer)
         compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
@@ -95,6 +102,8 @@ class Compiling:
         self.optimizer = chosen
         self.loss = loss
         self.run_eagerly = run_eagerly
+        self._jit_compile = False if jit_compile is None else jit_compile
+        self._programs = None
         self._loss_tracker = MeanTracker("loss")
         self._compile_arguments = {
             "optimizer": chosen,
@@ -168,6 +177,20 @@ class Compiling:
                 names += [tracker.name for tracker in self._compiled_loss.trackers]
         return [*names, *(metric.name for metric in self.metrics)]
 
+    def _recorded(self, kind: str) -> RecordedStep | None:
+        """Return the recorded step for ``"train"``, ``"test"`` or ``"predict"``.
+
+        It is None where steps are to run eagerly: because the user wants it, under a tape, and on
+        other devices.
+        """
+        off = self._jit_compile is False or self.run_eagerly
+        if off or thread.listeners or _device.accelerated:
+            return None
+        programs = self._programs
+        if programs is None or not programs.hold(kind):
+            programs = self._programs = Programs(self, programs)
+        return programs.step(kind)
+
     def _lists(self) -> ModelLists:
         """Return what a step needs of the model's structure, found again when that changes."""
         lists = self._lists_kept
@@ -206,6 +229,20 @@ class ModelLists:
         weights = model.weights
         self.device = weights[0].device if weights else "cpu"
         self.plain_cpu = self.device == "cpu"
+
+    def alike(self, other: ModelLists) -> bool:
+        """Whether others are the same lists, found again."""
+        return (
+            _identities(self.layers) == _identities(other.layers)
+            and _identities(self.trainable) == _identities(other.trainable)
+            and _identities(self.metrics) == _identities(other.metrics)
+            and [r for _, r in self.penalties] == [r for _, r in other.penalties]
+            and self.device == other.device
+        )
+
+
+def _identities(objects: list[Any]) -> list[int]:
+    return [id(each) for each in objects]
 
 
 _OF_COMPILE = ("_loss_tracker", "_compile_arguments")

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from tapegrad.training.sources import ArraySource, Batch, Source
+from tapegrad.training.sources import ArrayPass, ArraySource, Batch, Source
 
 __all__ = ["Epochs"]
 
@@ -100,6 +100,36 @@ class Epochs:
             yield batch
         if self._iterator is not None and self.done == source.batches and source.repeats:
             self._end_pass()
+
+    def stretch(self, taken: int) -> tuple[ArrayPass, int] | None:
+        """Return the pass over arrays that an epoch is in, and how many batches of one size come.
+
+        Whoever has them dealt out by the pass, one or all, says so with `took`. At the end of the
+        epoch it is None.
+
+        Parameters
+        ----------
+        taken
+            How many batches the epoch has had already.
+        """
+        if self.steps is None and not taken:
+            self._iterator = None
+        while self.steps is None or taken < self.steps:
+            if self._iterator is None:
+                self._start()
+            walk: Any = self._iterator
+            if walk.alike:
+                left = walk.alike if self.steps is None else min(walk.alike, self.steps - taken)
+                return walk, left
+            if not self._may_begin_again(taken):
+                break
+        if self._iterator is not None and self.done == self.source.batches:
+            self._end_pass()
+        return None
+
+    def took(self, count: int) -> None:
+        """Take note that a pass dealt out batches."""
+        self.done += count
 
     def restart(self) -> None:
         """Let the next epoch begin a new pass, if the data can be gone through again."""

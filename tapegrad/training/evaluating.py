@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from tapegrad._core.nest import flatten, map_structure, pack_like
-from tapegrad._core.state import no_record
 from tapegrad._core.tensor import Tensor
 from tapegrad.callbacks import CallbackList
 from tapegrad.training.choose import choose_source
@@ -118,9 +117,7 @@ class Evaluating(OnBatch):
         count = 0
         for step, batch in enumerate(data.epoch()):
             chosen.on_predict_batch_begin(step)
-            with no_record():
-                outputs = self.predict_step(self._batch((batch[0], None, None)))
-            outputs = map_structure(_as_array, outputs)
+            outputs = map_structure(_as_array, self._outputs_of(batch[0]))
             collected.add(outputs)
             count = step + 1
             chosen.on_predict_batch_end(step, {"outputs": outputs})
@@ -168,8 +165,7 @@ class Evaluating(OnBatch):
         data.restart()
         for step, batch in enumerate(data.epoch()):
             callbacks.on_test_batch_begin(step)
-            with no_record():
-                logs = self.test_step(self._batch(batch))
+            logs = self._test_logs(batch)
             if own_step:
                 logs = to_python_logs(logs)
             count = step + 1

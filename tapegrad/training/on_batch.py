@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad._core.nest import map_structure
-from tapegrad._core.state import no_record, thread
+from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 from tapegrad.training.arrays import as_arrays, dense
 from tapegrad.training.sources import ArraySource, Batch
@@ -55,7 +55,7 @@ class OnBatch(Steps):
         self._require_compiled("train_on_batch", optimizer=not own_step)
         batch = self._checked(x, y, sample_weight, class_weight)
         self.reset_metrics()
-        return self._reported(self.train_step(self._batch(batch)), return_dict)
+        return self._reported(self._train_logs(batch), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -64,9 +64,7 @@ class OnBatch(Steps):
         self._require_compiled("test_on_batch")
         batch = self._checked(x, y, sample_weight, None)
         self.reset_metrics()
-        with no_record():
-            logs = self.test_step(self._batch(batch))
-        return self._reported(logs, return_dict)
+        return self._reported(self._test_logs(batch), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch of inputs.
@@ -87,7 +85,10 @@ class OnBatch(Steps):
         recorders = thread.listeners
         thread.listeners = ()
         try:
-            if type(x) is np.ndarray and self._lists().plain_cpu:
+            step = self._recorded("predict")
+            if step is not None:
+                outputs = step(x)
+            elif type(x) is np.ndarray and self._lists().plain_cpu:
                 outputs = self.predict_step(Tensor(x))
             else:
                 outputs = self.predict_step(self._batch((x, None, None)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapegrad.callbacks import CallbackList
 from tapegrad.training.epochs import Epochs
+from tapegrad.training.many_steps import ManySteps
 
 if TYPE_CHECKING:
     from tapegrad.training.state import SavedRun
@@ -33,6 +34,8 @@ class Run:
         A state that a callback found and that training shall go on from.
     finished : bool
         Whether training came to its end, and was not broken off.
+    many : ManySteps or None
+        What takes many steps in one call, where the data allow it.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Run:
         self.logs: dict[str, Any] = {}
         self.saved: SavedRun | None = None
         self.finished = False
+        self.many = ManySteps.of(data)
         # TerminateOnNaN says the same, and acts.
         self._watches_loss = not any(
             type(callback).__name__ == "TerminateOnNaN" for callback in callbacks.callbacks

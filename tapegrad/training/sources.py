@@ -11,7 +11,7 @@ from tapegrad import random
 from tapegrad.training.arrays import as_arrays, check_lengths, is_sparse, is_structure
 from tapegrad.training.class_weights import weights_of_classes
 
-__all__ = ["ArraySource", "Batch", "Source"]
+__all__ = ["ArrayPass", "ArraySource", "Batch", "Source"]
 
 Batch = tuple[Any, Any, Any]
 """Inputs, targets and sample weights of a batch; the latter two may be None."""
@@ -114,13 +114,13 @@ class ArraySource(Source):
         self.batch_size = batch_size
         self.batches = -(-self.samples // batch_size)
 
-    def begin(self) -> Iterator[Batch]:
+    def begin(self) -> ArrayPass:
         """Start a pass, in a new order if samples are shuffled."""
         if not self.shuffle:
-            return self._walk(None, 0)
+            return ArrayPass(self, None, 0)
         generator = random.get_generator()
         self._drawn_from = int(generator.seed), int(generator.stream)
-        return self._walk(generator.permutation(self.samples).numpy(), 0)
+        return ArrayPass(self, generator.permutation(self.samples).numpy(), 0)
 
     def state(self) -> dict[str, Any]:
         """Return the state of the generator that the order was drawn from."""
@@ -128,27 +128,58 @@ class ArraySource(Source):
             return {}
         return {"seed": self._drawn_from[0], "stream": self._drawn_from[1]}
 
-    def resume(self, state: dict[str, Any], done: int) -> Iterator[Batch]:
+    def resume(self, state: dict[str, Any], done: int) -> ArrayPass:
         """Draw the order again and go on in it."""
         if not self.shuffle or "seed" not in state:
-            return self._walk(None, done)
+            return ArrayPass(self, None, done)
         self._drawn_from = state["seed"], state["stream"]
         generator = random.Generator(state["seed"])
         generator.stream.assign(np.uint64(state["stream"]))
-        return self._walk(generator.permutation(self.samples).numpy(), done)
+        return ArrayPass(self, generator.permutation(self.samples).numpy(), done)
 
     def rows(self, where: slice | np.ndarray) -> Batch:
         """Return these samples as a batch."""
         x, y, weight = self._takers
         return x(where), y(where), weight(where)
 
-    def _walk(self, order: np.ndarray | None, done: int) -> Iterator[Batch]:
-        size, count = self.batch_size, self.samples
-        x, y, weight = self._takers
-        for start in range(done * size, count, size):
-            stop = min(start + size, count)
-            where = slice(start, stop) if order is None else order[start:stop]
-            yield x(where), y(where), weight(where)
+
+class ArrayPass(Iterator[Batch]):
+    """A walk through arrays: deals out batches, and knows where it is.
+
+    Attributes
+    ----------
+    order : ndarray of int64, or None
+        The rows in the order of this pass; None for the order in which they lie.
+    done : int
+        Batches that were dealt out.
+    """
+
+    def __init__(self, source: ArraySource, order: np.ndarray | None, done: int) -> None:
+        self.source = source
+        self.order = order
+        self.done = done
+        self.size = source.batch_size  # that of the pass, whatever later ones have
+
+    def __next__(self) -> Batch:
+        first, stop = self.bounds()
+        if first >= stop:
+            raise StopIteration
+        self.done += 1
+        return self.source.rows(
+            slice(first, stop) if self.order is None else self.order[first:stop]
+        )
+
+    def bounds(self) -> tuple[int, int]:
+        """Return the places of the next batch in the order; equal ones at the end of the pass."""
+        count = self.source.samples
+        first = min(self.done * self.size, count)
+        return first, min(first + self.size, count)
+
+    @property
+    def alike(self) -> int:
+        """How many of the next batches have one size."""
+        first, stop = self.bounds()
+        return (self.source.samples - first) // (stop - first) if stop > first else 0
 
 
 Taker = Callable[[Any], Any]

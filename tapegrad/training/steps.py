@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tapegrad._core.state import no_record, thread
 from tapegrad._core.tape import Tape
 from tapegrad._core.tensor import Tensor
 from tapegrad.layers.trial import states_kept
@@ -107,6 +108,24 @@ class Steps(Compiling):
             ``(x, y)`` or ``(x, y, sample_weight)``; `x` alone where there is nothing else.
         """
         x, y, sample_weight = unpack(data)
+        y_pred = self._learn(x, y, sample_weight)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Evaluate one batch and return the values so far."""
+        x, y, sample_weight = unpack(data)
+        y_pred = self._try(x, y, sample_weight)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the outputs for one batch of inputs."""
+        model: Any = self
+        return model(unpack(data)[0], training=False)
+
+    # ---- inside ------------------------------------------------------------------------
+
+    def _learn(self, x: Any, y: Any, sample_weight: Any) -> Any:
+        """Update the weights and the mean of the loss from a batch; return the outputs."""
         model: Any = self
         optimizer = self.optimizer
         assert optimizer is not None
@@ -118,22 +137,72 @@ class Steps(Compiling):
         gradients = tape.gradient(scaled, trainable)
         optimizer.apply(gradients, trainable)
         self._track_loss(loss, x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return y_pred
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Evaluate one batch and return the values so far."""
-        x, y, sample_weight = unpack(data)
+    def _try(self, x: Any, y: Any, sample_weight: Any) -> Any:
+        """Update the mean of the loss from a batch; return the outputs."""
         model: Any = self
         y_pred = model(x, training=False)
         self._track_loss(self._loss_of(x, y, y_pred, sample_weight, False), x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return y_pred
 
-    def predict_step(self, data: Any) -> Any:
-        """Return the outputs for one batch of inputs."""
-        model: Any = self
-        return model(unpack(data)[0], training=False)
+    def _train_logs(self, batch: Batch) -> dict[str, Any]:
+        """Take a step on a batch of arrays and return the values so far."""
+        step = self._recorded("train")
+        if step is None:
+            return self.train_step(self._batch(batch))
+        logs = step(*batch)
+        return self.get_metrics_result() if logs is None else logs
 
-    # ---- inside ------------------------------------------------------------------------
+    def _test_logs(self, batch: Batch) -> dict[str, Any]:
+        """Evaluate a batch of arrays, outside of all tapes, and return the values so far."""
+        with no_record():
+            step = self._recorded("test")
+            if step is None:
+                return self.test_step(self._batch(batch))
+            logs = step(*batch)
+        return self.get_metrics_result() if logs is None else logs
+
+    def _outputs_of(self, x: Any) -> Any:
+        """Return the outputs for a batch of arrays, outside of all tapes."""
+        with no_record():
+            step = self._recorded("predict")
+            return self.predict_step(self._batch((x, None, None))) if step is None else step(x)
+
+    def _own_steps(self, kind: str) -> bool:
+        """Whether what is done with a batch was overwritten, for ``"train"`` and so on."""
+        names = [f"{kind}_step", *([] if kind == "predict" else ["compute_metrics"])]
+        return any(
+            name in vars(self) or getattr(type(self), name) is not getattr(Steps, name)
+            for name in names
+        )
+
+    # What is recorded: steps without their logs, which are read afterwards.
+
+    def _train(self, x: Any, y: Any, sample_weight: Any) -> Any:
+        """Do what `train_step` does; return what one of the user's own does."""
+        if self._own_steps("train"):
+            return self.train_step(_as_data(x, y, sample_weight))
+        self._measure(y, self._learn(x, y, sample_weight), sample_weight)
+        return None
+
+    def _test(self, x: Any, y: Any, sample_weight: Any) -> Any:
+        """Do what `test_step` does; return what one of the user's own does."""
+        if self._own_steps("test"):
+            return self.test_step(_as_data(x, y, sample_weight))
+        self._measure(y, self._try(x, y, sample_weight), sample_weight)
+        return None
+
+    def _predict(self, x: Any) -> Any:
+        """Do what `predict_step` does."""
+        return self.predict_step(_as_data(x, None, None))
+
+    def _measure(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        if y is not None:
+            self._compiled_metrics.update(y, y_pred, sample_weight)
+        if thread.recorder is not None:
+            for layer in self._lists().layers:
+                layer._call_losses.clear()  # tensors of this step, which are not those of others
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
         """Return `compute_loss`, also one written for Keras before it had ``training``."""
@@ -159,13 +228,7 @@ class Steps(Compiling):
             if type(sample_weight) is plain:
                 return Tensor(x), Tensor(y), Tensor(sample_weight)
         device = self._lists().device
-        parts = tuple([_as_tensors(part, device) for part in batch])
-        if sample_weight is not None:
-            return parts
-        if y is not None:
-            return parts[:2]
-        # As in Keras: `x` alone, unless that could be taken for more than inputs.
-        return parts[:1] if isinstance(x, list | tuple) else parts[0]
+        return _as_data(*[_as_tensors(part, device) for part in batch])
 
     def _outputs_for(self, x: Any) -> Any:
         """Return outputs for some inputs, or None if the model writes no `call`."""
@@ -205,6 +268,16 @@ class Steps(Compiling):
             measured.build(first, outputs)
             if all(leaf.shape[:1] == (1,) for leaf in flat_outputs(outputs)):
                 measured.try_on(_as_tensors(first, self._lists().device), outputs)
+
+
+def _as_data(x: Any, y: Any, sample_weight: Any) -> Any:
+    """Return the parts of a batch in the form that steps take."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    # As in Keras: `x` alone, unless that could be taken for more than inputs.
+    return (x,) if isinstance(x, list | tuple) else x
 
 
 def _as_tensors(data: Any, device: str) -> Any:

@@ -11,6 +11,7 @@ from tapegrad.training.choose import checked_number, split_off_validation
 from tapegrad.training.epochs import Epochs
 from tapegrad.training.evaluating import Evaluating
 from tapegrad.training.iterables import unpack
+from tapegrad.training.many_steps import ManySteps
 from tapegrad.training.run import Run
 from tapegrad.training.steps import Steps
 from tapegrad.training.values import to_python_logs
@@ -214,15 +215,16 @@ class Trainer(Evaluating):
 
     def _train_epoch(self, run: Run, epoch: int, taken: int) -> int:
         """Take the steps of an epoch; return how many it has had."""
+        if run.many is not None and not run.callbacks.want_each_batch and self._train_is_plain():
+            return self._train_at_once(run, run.many, epoch, taken)
         callbacks = run.callbacks
         begin, end = callbacks.on_train_batch_begin, callbacks.on_train_batch_end
         begins, ends = (callbacks.wants(f"on_train_batch_{word}") for word in ("begin", "end"))
-        train_step, as_batch = self.train_step, self._batch
         own_step = type(self).train_step is not Steps.train_step
         for step, batch in enumerate(run.data.epoch(taken), taken):
             if begins:
                 begin(step)
-            logs = train_step(as_batch(batch))
+            logs = self._train_logs(batch)
             if own_step:
                 logs = to_python_logs(logs)
             run.logs = logs
@@ -232,6 +234,31 @@ class Trainer(Evaluating):
                 run.watch_loss(loss, epoch, step)
             if ends:
                 end(step, logs)
+            if self.stop_training:
+                break
+        return taken
+
+    def _train_is_plain(self) -> bool:
+        """Whether the steps of training are recorded, and do what a step does by itself."""
+        return not self._own_steps("train") and self._recorded("train") is not None
+
+    def _train_at_once(self, run: Run, many: ManySteps, epoch: int, taken: int) -> int:
+        """Take the steps of an epoch, many in one call; return how many it has had."""
+        while (stretch := run.data.stretch(taken)) is not None:
+            walk, most = stretch
+            step = self._recorded("train")
+            if step is None:
+                self.train_step(self._batch(next(walk)))
+                count = 1
+            else:
+                count = many.take(step, walk, most)
+            run.data.took(count)
+            taken += count
+            run.logs = logs = self.get_metrics_result()
+            loss = logs["loss"]
+            if loss != loss:
+                run.watch_loss(loss, epoch, taken - 1)
+            run.callbacks.on_train_batches_end(taken - 1, count, logs)
             if self.stop_training:
                 break
         return taken

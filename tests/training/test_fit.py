@@ -272,7 +272,7 @@ def test_compile_checks_names():
     with pytest.raises(ValueError, match='Did you mean "precision"'):
         model.compile("adam", "mse", metrics=["precisoin"])
     with pytest.raises(ValueError, match="jit_compile"):
-        model.compile("adam", "mse", jit_compile=True)
+        model.compile("adam", "mse", jit_compile="yes")
     with pytest.raises(ValueError, match="2 entries for one output"):
         model.compile("adam", "mse", loss_weights=[1.0, 2.0])
     model.compile(None, "mse")

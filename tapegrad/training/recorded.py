@@ -1,0 +1,163 @@
+"""A step that becomes a program once it was recorded."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from tapegrad._core.nest import flatten
+from tapegrad._core.tensor import Tensor
+from tapegrad._jit.compiler import compile_trace
+from tapegrad._jit.epoch import EpochProgram
+from tapegrad._jit.program import Program
+from tapegrad._jit.recorder import Recorder
+from tapegrad._jit.signature import Structure, flatten_call, rebuild
+from tapegrad._jit.trace import Trace
+
+__all__ = ["Recorded", "RecordedStep"]
+
+_CACHE_SIZE = 64
+"""Programs that a step keeps; the one that was not used for longest is dropped."""
+_ATTEMPTS = 3
+"""Recordings with one signature that may make Variables, before it is left to the eager way."""
+
+
+class Recorded:
+    """What is known of a step on batches of certain shapes and dtypes.
+
+    Attributes
+    ----------
+    calls : int
+        How often it ran eagerly without being recorded. The first time nothing is recorded:
+        Variables may be made, and there may be no second time.
+    program : Program or None
+        What runs a step.
+    seconds : float
+        How long a step took lately, where many run in one call.
+    """
+
+    __slots__ = ("_many", "attempts", "calls", "eager", "program", "seconds", "structure", "trace")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.attempts = 0
+        self.eager = False
+        self.program: Program | None = None
+        self.structure: Structure | None = None
+        self.trace: Trace | None = None
+        self.seconds = 0.0
+        self._many: EpochProgram | None = None
+
+    @property
+    def many(self) -> EpochProgram | None:
+        """What runs many steps in one call, once the step was recorded."""
+        if self._many is None and self.trace is not None:
+            self._many = EpochProgram(self.trace)
+        return self._many
+
+
+class RecordedStep:
+    """A step of a model, run as a program from the third batch of the same shapes on.
+
+    Parameters
+    ----------
+    step
+        Takes the parts of a batch, nests of Tensors or None, and returns nests of Tensors or None.
+    unchanged
+        Whether all that the step depends on besides its batch, and Variables, is as it was when
+        it was first asked.
+    report
+        Called with the reason if the step cannot be recorded.
+
+    Attributes
+    ----------
+    eager : bool
+        Whether it is not recorded at all.
+    ran : bool
+        Whether a program of it ran.
+    """
+
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        unchanged: Callable[[], bool],
+        report: Callable[[str], None],
+    ) -> None:
+        self._step = step
+        self._unchanged = unchanged
+        self._report = report
+        self._entries: OrderedDict[Any, Recorded] = OrderedDict()
+        self._lock = threading.RLock()
+        self.eager = False
+        self.ran = False
+
+    def entry(self, batch: tuple[Any, ...]) -> Recorded:
+        """Return what is known of batches with the shapes of this one."""
+        return self._entry(flatten_call(batch, {})[0])
+
+    def __call__(self, *batch: Any) -> Any:
+        """Take a step on a batch: nests of arrays, or None."""
+        key, leaves = flatten_call(batch, {})
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entry(key)
+        program = entry.program
+        if program is not None:
+            outputs = program.run(leaves)
+            self.ran = True
+            structure = entry.structure
+            assert structure is not None
+            return structure.fill([Tensor(array) for array in outputs])
+        if entry.calls == 0 or entry.eager or self.eager:
+            entry.calls += 1
+            return self._step(*rebuild(batch, {}, _nothing)[0])
+        return self._record(entry, batch)
+
+    # ---- inside ----------------------------------------------------------------------
+
+    def _entry(self, key: Any) -> Recorded:
+        with self._lock:
+            entry = self._entries.setdefault(key, Recorded())
+            while len(self._entries) > _CACHE_SIZE:
+                self._entries.popitem(last=False)
+        return entry
+
+    def _record(self, entry: Recorded, batch: tuple[Any, ...]) -> Any:
+        """Take the step, and make a program of what it did."""
+        recorder = Recorder()
+        parts, _ = rebuild(batch, {}, recorder.input)
+        with recorder:
+            result = self._step(*parts)
+            structure = Structure(result)
+            for tensor in structure.tensors:
+                recorder.output(tensor)
+        recorder.finish()
+        with self._lock:
+            self._take(entry, recorder, structure, result)
+        return result
+
+    def _take(self, entry: Recorded, recorder: Recorder, structure: Structure, result: Any) -> None:
+        if recorder.failure is not None:
+            entry.eager = True
+            self._report(recorder.failure)
+        elif recorder.created:
+            entry.attempts += 1
+            if entry.attempts >= _ATTEMPTS:
+                entry.eager = True
+                self._report("each step makes new Variables")
+        elif not self._unchanged():
+            self.eager = True
+            self._report("it changes attributes of the model, which a program would not repeat")
+        elif not all(leaf is None or type(leaf) is Tensor for leaf in flatten(result)):
+            entry.eager = True
+            self._report("it returns something else than tensors")
+        else:
+            entry.trace = recorder.trace
+            entry.structure = structure.emptied()
+            entry.program = compile_trace(recorder.trace)
+
+
+def _nothing(tensor: Tensor) -> None:
+    """Take no note of an argument."""
