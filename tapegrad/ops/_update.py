@@ -44,6 +44,9 @@ increment: Any = primitive("increment", mutates=(0,), doc="Add 1 to a counter.")
 number_update: Any = primitive(
     "number_update", mutates=(0,), doc="Number of the update that comes, from the steps taken."
 )
+overwrite_update: Any = primitive(
+    "overwrite_update", mutates=(0,), doc="Set parameters to other values at some updates."
+)
 schedule_update: Any = primitive(
     "schedule_update", mutates=(0,), doc="Set a rate to the value of a schedule that kernels know."
 )

@@ -17,7 +17,7 @@ import numba
 from numba import types
 
 from tapegrad_kernels._scalar import update_numbers
-from tapegrad_kernels.cuda import arrays, library
+from tapegrad_kernels.cuda import arrays, library, shaping
 from tapegrad_kernels.cuda.shim import Specimen, cuda, grid_for, kernel, specimens
 
 # Slots and numbers of each formula.
@@ -337,6 +337,13 @@ def clip_by_value_update(gradients: Any, low: Any, high: Any) -> None:
     _run("limit", (gradients, gradients), bounds)
 
 
+def overwrite_update(parameters: Any, values: Any, count: Any, *, every: int) -> None:
+    """Set parameters to others when it is time; as `tapegrad_kernels.cpu.overwrite_update`."""
+    (number,) = _host(count)
+    if int(number) % every == 0:
+        shaping.assign(parameters, values)
+
+
 def ema_update(average: Any, parameters: Any, momentum: Any, step: Any) -> None:
     """Exponential moving average, in place; as `tapegrad_kernels.cpu.ema_update`."""
     _check("ema_update", average=average, parameters=parameters)
@@ -353,6 +360,7 @@ __all__ = [
     "ftrl_update",
     "lion_update",
     "nadam_update",
+    "overwrite_update",
     "rmsprop_update",
     "sgd_update",
 ]

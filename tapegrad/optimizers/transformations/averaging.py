@@ -112,16 +112,10 @@ class AverageParameters(Transformation):
     def transform(self, groups: Sequence[Group], count: Any) -> None:
         """Update the means, and overwrite the parameters when it is time."""
         for group in groups:
-            average = group.slots(self)["average"]
-            ops.ema_update(average, group.flat.prepare_write(), self.momentum, count)
-        if self.overwrite_frequency and int(count) % self.overwrite_frequency == 0:
-            self.overwrite(groups)
-
-    def overwrite(self, groups: Sequence[Group]) -> None:
-        """Set the parameters to their means."""
-        for group in groups:
-            average = group.slots(self)["average"]
-            group.flat.prepare_write().assign(average.value)
+            average, parameters = group.slots(self)["average"], group.flat.prepare_write()
+            ops.ema_update(average, parameters, self.momentum, count)
+            if self.overwrite_frequency:
+                ops.overwrite_update(parameters, average, count, every=self.overwrite_frequency)
 
 
 def _zeros_like(variable: Variable) -> Tensor:

@@ -284,3 +284,11 @@ def test_counters(backend: Any, dtype: str) -> None:
         expected = np.array(number, dtype) + np.ones((), dtype).reshape(1)
         np.testing.assert_array_equal(backend.host(counter), expected[0])
         assert backend.host(counter).dtype == dtype
+
+
+def test_overwriting(backend: Any) -> None:
+    values = np.arange(5, dtype="float32")
+    for count, expected in ((3, np.zeros(5, "float32")), (4, values)):
+        parameters, number = backend.array(np.zeros(5, "float32")), backend.array(np.array(count))
+        backend.kernels.overwrite_update(parameters, backend.array(values), number, every=2)
+        np.testing.assert_array_equal(backend.host(parameters), expected)

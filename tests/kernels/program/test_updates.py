@@ -124,6 +124,13 @@ def test_counters():
     assert_same_bits("increment", np.array(2**31))
 
 
+@pytest.mark.parametrize("done", [3, 4])
+def test_overwriting(done):
+    p, values = np.zeros(70, "float32"), np.arange(70, dtype="float32")
+    assert_same_bits("overwrite_update", p, values, np.array(done), every=2)
+    assert p.any() == (done == 4)
+
+
 SCHEDULES = [
     schedules.ExponentialDecay(0.1, 7, 0.9),
     schedules.ExponentialDecay(0.1, 7, 0.9, staircase=True),

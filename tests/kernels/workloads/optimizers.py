@@ -74,4 +74,7 @@ def _counters() -> dict[str, list[np.ndarray]]:
     cpu.increment(count)
     cpu.number_update(update, count, every=2)
     cpu.schedule_update(rate, count, schedule=(0, EXPONENTIAL, 0.1, 10, 0.5, 0))
-    return {"increment": [count], "number_update": [update], "schedule_update": [rate]}
+    parameters = np.zeros(3)
+    cpu.overwrite_update(parameters, np.ones(3), update, every=3)
+    found = {"overwrite_update": [parameters]}
+    return found | {"increment": [count], "number_update": [update], "schedule_update": [rate]}

@@ -37,7 +37,12 @@ from tapegrad_kernels.cpu.optimizers.buffers import (
     variable_norms,
     weight_decay_update,
 )
-from tapegrad_kernels.cpu.optimizers.counters import increment, number_update, schedule_update
+from tapegrad_kernels.cpu.optimizers.counters import (
+    increment,
+    number_update,
+    overwrite_update,
+    schedule_update,
+)
 from tapegrad_kernels.cpu.optimizers.factored import adafactor_update
 from tapegrad_kernels.cpu.optimizers.layerwise import lamb_update
 from tapegrad_kernels.cpu.optimizers.momentum import lion_update, sgd_update
@@ -61,6 +66,7 @@ __all__ = [
     "muon_update",
     "nadam_update",
     "number_update",
+    "overwrite_update",
     "rmsprop_update",
     "scale_update",
     "schedule_update",

@@ -63,6 +63,32 @@ def number_update(count: Array, iterations: Array, *, every: int = 1) -> None:
     count[()] = iterations.item() // every + 1
 
 
+def overwrite_update(parameters: Array, values: Array, count: Array, *, every: int) -> None:
+    """Set parameters to other values, in place, at each update whose number is a multiple.
+
+    Parameters
+    ----------
+    parameters : ndarray
+        Written when it is time.
+    values : ndarray
+        Of the same shape.
+    count : ndarray of int64, shape ()
+        Number of this update, from 1.
+    every : int
+        Updates from one time to the next.
+
+    Examples
+    --------
+    >>> p = np.zeros(2)
+    >>> overwrite_update(p, np.ones(2), np.array(3), every=2)
+    >>> overwrite_update(p, np.full(2, 5.0), np.array(4), every=2)
+    >>> p
+    array([5., 5.])
+    """
+    if count.item() % every == 0:
+        np.copyto(parameters, values)
+
+
 @block("schedule")
 def schedule_block(record, start, stop):  # type: ignore[no-untyped-def]
     """Set a rate to a schedule's value.
@@ -141,4 +167,4 @@ def _warm() -> None:
     schedule_update(np.array(0.0), 0, schedule=(0, schedules.CONSTANT, 0.1))
 
 
-__all__ = ["increment", "number_update", "schedule_update"]
+__all__ = ["increment", "number_update", "overwrite_update", "schedule_update"]

@@ -115,6 +115,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "lion_update",
         "nadam_update",
         "number_update",
+        "overwrite_update",
         "rmsprop_update",
         "schedule_update",
         "sgd_update",

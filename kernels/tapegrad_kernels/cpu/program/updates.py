@@ -12,6 +12,7 @@ from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher
 from tapegrad_kernels._compile.pointers import int64_at
 from tapegrad_kernels._scalar import update_numbers
 from tapegrad_kernels._scalar.update_numbers import Formula
+from tapegrad_kernels.cpu._memory import copy_bytes
 from tapegrad_kernels.cpu.optimizers._elementwise import ARRAYS, BLOCKS, CHUNK
 from tapegrad_kernels.cpu.optimizers._settings import KINDS, SETTINGS, apply_update
 from tapegrad_kernels.cpu.optimizers.counters import schedule_block
@@ -327,6 +328,26 @@ def _lower_number(
     _lower_count(b, count, iterations, every)
 
 
+@block("overwrite")
+def overwrite_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """Copy so many bytes if a counter is a multiple of a number."""
+    packed = int64_at(record)
+    if int64_at(packed[3])[0] % packed[4] == 0:
+        copy_bytes(packed[0], packed[1], packed[2])
+
+
+@lowers("overwrite_update")
+def _lower_overwrite(
+    b: Builder, out: None, parameters: Operand, values: Operand, count: Operand, *, every: int
+) -> None:
+    alike = parameters.dtype == values.dtype and parameters.shape == values.shape
+    if not alike or not parameters.is_contiguous or every < 1:
+        raise NotNative("parameters set to other values")
+    if count.dtype != np.int64 or count.size != 1:
+        raise NotNative(f"a counter of {count.dtype}")
+    b.call(overwrite_block, parameters, b.contiguous(values), values.nbytes, count, every)
+
+
 @lowers("schedule_update")
 def _lower_schedule(
     b: Builder,
@@ -347,3 +368,4 @@ def _lower_schedule(
 @on_warmup("program counters")
 def _warm() -> None:
     count_block.address  # noqa: B018
+    overwrite_block.address  # noqa: B018
