@@ -21,7 +21,7 @@ def compile_kernels(only: Iterable[str] | None = None, *, again: bool = False) -
     int
         Number of tasks that ran.
     """
-    import tapegrad_kernels.cpu  # noqa: F401 - registers the tasks of the kernels
+    import tapegrad_kernels.cpu.program.families  # noqa: F401 - registers all tasks
     from tapegrad_kernels._compile.warmup import cold_tasks, tasks, warmup
 
     names = [name for name, _ in tasks(only)] if again else cold_tasks(only)

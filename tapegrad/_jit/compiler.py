@@ -14,6 +14,7 @@ from tapegrad._jit.passes.constants import fold_constants
 from tapegrad._jit.passes.dead_code import drop_dead_code
 from tapegrad._jit.passes.epilogues import fold_epilogues
 from tapegrad._jit.passes.fusion import CHAIN, fuse_chains
+from tapegrad._jit.passes.pooled_convolutions import pool_convolutions
 from tapegrad._jit.passes.pooled_gradients import fuse_pooled_gradients
 from tapegrad._jit.passes.rewriting import with_operations
 from tapegrad._jit.program import OutputPlace, Plan, Program, Step
@@ -33,7 +34,7 @@ def simplified(trace: Trace) -> Trace:
     trace = fold_constants(trace)
     trace = share_common_subexpressions(trace)
     trace = fold_epilogues(drop_dead_code(trace))
-    trace = fuse_pooled_gradients(trace)
+    trace = pool_convolutions(drop_dead_code(fuse_pooled_gradients(trace)))
     trace = copy_overwritten(trace)
     return drop_dead_code(fuse_chains(with_own_outputs(trace)))
 

@@ -15,15 +15,20 @@ def view_of(operation: Operation, operand: Operand) -> Operand | None:
 
     The operation's own kernel is asked, over memory that nobody reads.
     """
-    if not operation.primitive.view or type(operation.result) is not Value or operand.size == 0:
+    result = operation.result
+    if not operation.primitive.view or type(result) is not Value:
+        return None
+    if result.nbytes == 0:
+        return Operand(operand.buffer, operand.offset, result.shape, result.dtype)
+    if operand.size == 0:
         return None
     low = sum(min(0, (n - 1) * s) for n, s in zip(operand.shape, operand.strides))
     high = sum(max(0, (n - 1) * s) for n, s in zip(operand.shape, operand.strides))
     memory = np.empty(high - low + operand.itemsize, np.uint8)
     probe: Any = np.ndarray(operand.shape, operand.dtype, memory, -low, operand.strides)
-    if operation.name == "astype" and operation.result.dtype != operand.dtype:
+    if operation.name == "astype" and result.dtype != operand.dtype:
         return None
-    if operation.name == "sum_to_shape" and operation.result.shape != operand.shape:
+    if operation.name == "sum_to_shape" and result.shape != operand.shape:
         return None
     params = operation.params
     raw: Any = operation.primitive._implementation("cpu")(probe, **params)

@@ -26,6 +26,9 @@ ALONE_SECONDS = 2.5
 WORTH_SHARING = 4
 """Tasks left below which another process would come too late."""
 
+_ALL = "tapegrad_kernels.cpu.program.families"
+"""The module whose import registers every task."""
+
 _tasks: list[tuple[str, Task]] = []
 
 
@@ -86,7 +89,7 @@ class _Helpers:
         paths = os.pathsep.join(path for path in sys.path if path)
         # Importing the kernels registers the tasks. Were it an import of this module's own, all
         # kernels would count among the sources of each.
-        program = f"import tapegrad_kernels.cpu; from {__name__} import help_out; help_out()"
+        program = f"import {_ALL}; from {__name__} import help_out; help_out()"
         self._processes = []
         for _ in range(count):
             process = subprocess.Popen(

@@ -11,6 +11,7 @@ from tapegrad._jit.passes.rewriting import is_known, with_operations
 from tapegrad._jit.passes.scheduling import Groups, effect_free_parts
 from tapegrad._jit.trace import CONSTANT, Operation, Trace, Value
 from tapegrad_kernels.cpu.program.chains import Chain, Number, Step, is_fusible
+from tapegrad_kernels.cpu.program.chains.description import MOST_ARRAYS
 
 MOST_STEPS = 48
 """Steps of a chain: longer ones would not hold their values in registers."""
@@ -175,7 +176,7 @@ def _fuse_part(
             if before is None or id(before) not in members:
                 continue
             joined = [members[id(op)] for op in groups.joined(before, operation)]
-            if _fits(joined) and groups.may_join(before, operation):
+            if _fits(joined, users) and groups.may_join(before, operation):
                 groups.join(before, operation)
     made: list[Operation] = []
     for group in groups.in_order():
@@ -186,19 +187,28 @@ def _fuse_part(
     return made
 
 
-def _fits(members: list[_Member]) -> bool:
+def _fits(members: list[_Member], users: dict[Value, list[int]]) -> bool:
     """Whether operations can share one space and one loop."""
     if len(members) > MOST_STEPS or len({member.elements for member in members}) != 1:
         return False
     results = {member.operation.result for member in members}
     outside = [u for m in members for u in m.uses if type(u) is _Use and u.value not in results]
     columns = {use.columns for use in outside if use.columns is not None}
-    return len(columns) <= 1 and len({(u.value, u.kind) for u in outside}) <= MOST_VALUES
+    inputs = len({(use.value, use.kind) for use in outside})
+    if len(columns) > 1 or inputs > MOST_VALUES:
+        return False
+    return inputs + len(_needed(members, users)) <= MOST_ARRAYS
+
+
+def _needed(members: list[_Member], users: dict[Value, list[int]]) -> list[Value]:
+    """The results that operations outside of a group need, or the caller."""
+    own = {id(member.operation) for member in members}
+    results = [member.operation.result for member in members]
+    return [value for value in results if any(user not in own for user in users.get(value, ()))]
 
 
 def _chain(members: list[_Member], users: dict[Value, list[int]]) -> Operation:
     """One operation in place of several."""
-    own = {id(member.operation) for member in members}
     results = [member.operation.result for member in members]
     inputs: dict[tuple[Value, str], int] = {}
     for member in members:
@@ -221,7 +231,7 @@ def _chain(members: list[_Member], users: dict[Value, list[int]]) -> Operation:
         )
         for member in members
     )
-    needed = [value for value in results if any(user not in own for user in users.get(value, ()))]
+    needed = _needed(members, users)
     chain = Chain(
         tuple([value.dtype for value, _ in inputs]),
         tuple([kind for _, kind in inputs]),  # type: ignore[arg-type]
