@@ -81,6 +81,23 @@ def test_amsgrad_and_the_helpers_write_their_variables():
     assert float(ops.global_norm(tg.tensor([3.0, 4.0]))) == 5.0
 
 
+def test_counters_rates_and_what_follows_them():
+    done, count = tg.Variable(np.int64(6)), tg.Variable(np.int64(0))
+    held = done.value
+    ops.increment(done)
+    ops.number_update(count, done, every=3)
+    assert (int(held), int(done), int(count)) == (6, 7, 3)
+    rate = tg.Variable(np.float64(0.0))
+    schedule = tg.optimizers.schedules.ExponentialDecay(0.5, 2, 0.5)
+    ops.schedule_update(rate, count, schedule=schedule.kernel_numbers(), offset=-1)
+    assert float(rate) == 0.25
+    parameters, means = tg.Variable(np.zeros(2)), tg.Variable(np.ones(2))
+    ops.overwrite_update(parameters, means, count, every=2)
+    assert not parameters.numpy().any()
+    ops.overwrite_update(parameters, means, count, every=3)
+    np.testing.assert_array_equal(parameters.numpy(), means.numpy())
+
+
 def test_derivative_of_norms_at_zero():
     zero = tg.tensor(np.zeros(3))
     np.testing.assert_array_equal(tg.grad(ops.global_norm)(zero).numpy(), np.zeros(3))
@@ -96,5 +113,9 @@ def test_every_update_is_tested_here():
         "scale_update",
         "weight_decay_update",
         "ema_update",
+        "increment",
+        "number_update",
+        "overwrite_update",
+        "schedule_update",
     }
     assert tested == {name for name, e in vars(_update).items() if isinstance(e, Effect)}
