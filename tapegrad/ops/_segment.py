@@ -11,7 +11,8 @@ from tapegrad._core.registry import operation
 from tapegrad._core.tensor import Tensor
 from tapegrad.ops._cumulative import linear_scan
 from tapegrad.ops._indexing import gather, scatter_add
-from tapegrad.ops._selection import equal, where
+from tapegrad.ops._ordering import argsort
+from tapegrad.ops._selection import equal, not_equal, where
 from tapegrad.ops._shape import concatenate, reshape
 
 _segment_sum = primitive("segment_sum", saves="inputs", doc="Sums of segments.")
@@ -146,15 +147,15 @@ def _prod_rule(g: Any, answer: Any, x: Any, segment_ids: Any, num_segments: int)
     # The product of the others, without a division: right with any number of zeros.
     if x.size == 0:
         return x
-    ids = np.asarray(segment_ids)
-    order = np.argsort(ids, kind="stable")
-    change = np.diff(ids[order]) != 0
+    order = argsort(segment_ids)
+    grouped = gather(segment_ids, order)
+    change, edge = not_equal(grouped[1:], grouped[:-1]), np.ones(1, bool)
     shape = (-1,) + (1,) * (x.ndim - 1)
-    before = np.concatenate([[True], change]).reshape(shape)
-    after = np.concatenate([change, [True]]).reshape(shape)
+    before = reshape(concatenate([edge, change], 0), shape)
+    after = reshape(concatenate([change, edge], 0), shape)
     ordered = gather(x, order)
     others = _running_product(ordered, before, False) * _running_product(ordered, after, True)
-    return gather(g, ids) * scatter_add(others, order, len(ids))
+    return gather(g, segment_ids) * scatter_add(others, order, x.shape[0])
 
 
 _segment_prod = primitive("segment_prod", saves="inputs", doc="Products of segments.")

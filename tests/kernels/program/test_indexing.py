@@ -89,6 +89,8 @@ INDEX = pytest.mark.parametrize(
     "index",
     [
         2,
+        (-1, 3),
+        (np.int64(2), ..., 0),
         (slice(None, None, -2), 3),
         (..., None, slice(1, 3)),
         slice(4, 4),

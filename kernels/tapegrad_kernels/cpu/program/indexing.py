@@ -164,7 +164,10 @@ def _view_at(target: Operand, index: Any) -> Operand:
     """The view of an operand at an index of numbers, slices, new axes and an ellipsis."""
     memory = np.empty(1, target.dtype)
     whole = np.lib.stride_tricks.as_strided(memory, target.shape, target.strides, writeable=False)
-    part = whole[index]
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(part is Ellipsis for part in parts):
+        parts = (*parts, Ellipsis)  # without it, a number for each axis gives an element's copy
+    part = whole[parts]
     offset = part.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
     return target.view(part.shape, part.strides, offset if part.size else 0)
 

@@ -113,6 +113,19 @@ def _fill(b: Builder, out: Operand, value: Any) -> None:
     b.copy(b.constant(np.asarray(value, out.dtype)), out)
 
 
+def _add_to_nothing(b: Builder, x: Operand, out: Operand) -> None:
+    """A sum over no axis: it starts at 0, which turns -0 into 0."""
+    if out.dtype.kind == "f":
+        b.lower(
+            "add",
+            out.view(x.shape),
+            b.contiguous(x, out.dtype),
+            b.constant(np.zeros((), out.dtype)),
+        )
+    else:
+        b.copy(x, out.view(x.shape))
+
+
 @lowers("sum")
 def _lower_sum(
     b: Builder, out: Operand, x: Operand, *, axis: Axis = None, keepdims: bool = False
@@ -121,7 +134,7 @@ def _lower_sum(
     if x.size == 0:
         _fill(b, out, 0)
     elif not axes:
-        raise NotNative("sum over no axis")
+        _add_to_nothing(b, x, out)
     elif _is_real(x):
         add_reduction(b, "sum", x, axes, out)
     else:
@@ -147,8 +160,11 @@ def _lower_mean(
     b: Builder, out: Operand, x: Operand, *, axis: Axis = None, keepdims: bool = False
 ) -> None:
     axes = normalized_axes(axis, x.ndim)
-    if x.size == 0 or not axes:
-        raise NotNative("mean of nothing, or over no axis")
+    if x.size == 0:
+        raise NotNative("mean of nothing")
+    if not axes:
+        _add_to_nothing(b, x, out)
+        return
     if not _is_real(x):
         # Their sums are exact in float64 as long as they are below 2**53.
         if x.dtype.kind not in "iub" or x.itemsize > 4 or x.size >= 1 << 21:
@@ -162,9 +178,11 @@ def _lower_mean(
 
 def _lower_extreme(operation: str, b: Builder, out: Operand, x: Operand, axis: Axis) -> None:
     axes = normalized_axes(axis, x.ndim)
-    if x.size == 0 or not axes:
-        raise NotNative(f"{operation} of nothing, or over no axis")
-    if _is_real(x):
+    if x.size == 0:
+        raise NotNative(f"{operation} of nothing")
+    if not axes:
+        b.copy(x, out.view(x.shape))
+    elif _is_real(x):
         add_reduction(b, operation, x, axes, out)
     else:
         add_integer_reduction(b, operation, x, axes, out)
