@@ -185,6 +185,7 @@ class Accuracy(MeanMetricWrapper):
     """
 
     direction = "up"
+    _matches = "equal"
 
     def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
         super().__init__(accuracy, name, dtype)
@@ -207,12 +208,16 @@ class BinaryAccuracy(MeanMetricWrapper):
     """
 
     direction = "up"
+    _matches = "binary"
 
     def __init__(
         self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
     ) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
         self.threshold = threshold
+
+    def _settings(self) -> dict[str, Any]:
+        return self._values.keywords  # type: ignore[attr-defined]
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
@@ -227,6 +232,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
     """
 
     direction = "up"
+    _matches = "categorical"
 
     def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
@@ -244,6 +250,7 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
     """
 
     direction = "up"
+    _matches = "sparse"
 
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)

@@ -117,7 +117,8 @@ class Metric(Configurable):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "update_state" in cls.__dict__:
-            setattr(cls, "update_state", recordable(cls.__dict__["update_state"]))  # noqa: B010
+            update, native = cls.__dict__["update_state"], cls.__dict__.get("_record")
+            setattr(cls, "update_state", recordable(update, native))  # noqa: B010
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)

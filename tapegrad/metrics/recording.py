@@ -9,27 +9,40 @@ from typing import Any
 from tapegrad._core.host_call import call_on_host
 from tapegrad._core.masking import get_mask, set_mask
 from tapegrad._core.nest import flatten, pack_like
+from tapegrad._core.primitive import primitive
 from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 
-__all__ = ["recordable"]
+__all__ = ["accumulate_loss", "count_matches", "recordable"]
+
+accumulate_loss: Any = primitive(
+    "accumulate_loss", mutates=(0,), doc="Add a batch's loss to a total, and its size to a count."
+)
+count_matches: Any = primitive(
+    "count_matches", mutates=(0,), doc="Add right predictions to a total, and all to a count."
+)
 
 
-def recordable(update: Callable[..., None]) -> Callable[..., None]:
+def recordable(
+    update: Callable[..., None], native: Callable[..., bool] | None = None
+) -> Callable[..., None]:
     """Return an `update_state` that recorded steps run again, with the values of the moment.
 
     Parameters
     ----------
     update
         The method of a metric, which may read values and count as it likes.
+    native
+        Called in its place while a step is recorded. It does the same with operations alone and
+        returns True, or does nothing and returns False.
     """
 
     @functools.wraps(update)
     def update_state(metric: Any, *args: Any, **kwargs: Any) -> None:
         if thread.recorder is None:
             update(metric, *args, **kwargs)
-        else:
+        elif native is None or not native(metric, *args, **kwargs):
             _update_on_host(functools.partial(update, metric), args, kwargs)
 
     return update_state

@@ -13,6 +13,7 @@ from tapegrad._core.tensor import Tensor
 from tapegrad.losses.names import LOSSES, sample_values
 from tapegrad.losses.reduction import leading, same_rank
 from tapegrad.metrics.base import Counter, Metric, to_host
+from tapegrad.metrics.recording import accumulate_loss, count_matches
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum", "masked_weights"]
 
@@ -106,6 +107,12 @@ class Mean(Metric):
             self.total += float(values.sum()) / (values.size // values.shape[0])
             self.count += values.shape[0]
 
+    def _record(self, values: Any, sample_weight: Any = None) -> bool:
+        if type(values) is not Tensor or values.shape or sample_weight is not None:
+            return False
+        accumulate_loss(self._accumulated, values, samples=1)
+        return True
+
     def result(self) -> Tensor:
         """Return the mean; 0 before the first batch."""
         return self._as_result(self._value())
@@ -198,6 +205,23 @@ class MeanMetricWrapper(Mean):
             self.direction = self.direction or "down"
             fn, kwargs = sample_values(fn, **kwargs), {}
         self._values = functools.partial(fn, **kwargs) if kwargs else fn
+
+    _matches: str | None = None
+    """What kind of matches is counted, if any: see `tapegrad_kernels.cpu.metrics.count_matches`."""
+
+    def _record(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> bool:  # type: ignore[override]
+        if self._matches is None or sample_weight is not None or get_mask(y_pred) is not None:
+            return False
+        if type(y_true) is not Tensor or type(y_pred) is not Tensor or not y_pred.shape:
+            return False
+        if y_pred.dtype.kind != "f" or y_true.dtype.kind not in "biuf":
+            return False
+        count_matches(self._accumulated, y_true, y_pred, kind=self._matches, **self._settings())
+        return True
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what matches depend on."""
+        return {}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Add a batch of labels and predictions, with an optional weight a sample."""

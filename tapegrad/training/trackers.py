@@ -6,23 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad._core.primitive import primitive
 from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 from tapegrad.metrics.base import Counter, Metric
+from tapegrad.metrics.recording import accumulate_loss
 
-__all__ = ["MeanTracker", "accumulate_loss"]
-
-
-def _accumulate(counted: np.ndarray, loss: Any, *, samples: int) -> None:
-    counted[0] += float(loss) * samples
-    counted[1] += samples
-
-
-accumulate_loss: Any = primitive(
-    "accumulate_loss", mutates=(0,), doc="Add a batch's loss to a total and its size to a count."
-)
-accumulate_loss.on("cpu", _accumulate)
+__all__ = ["MeanTracker"]
 
 
 class MeanTracker(Metric):
