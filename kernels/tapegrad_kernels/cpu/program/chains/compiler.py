@@ -74,12 +74,17 @@ def _block(source: str) -> Block:
     return Block(module.chain, f"{path.stem}.{cache.source_key(path)}")
 
 
+@functools.lru_cache(1)
+def _kept_names(folder: Path, changed: int) -> frozenset[str]:
+    """Names of the chains of which the machine code is on disk."""
+    with os.scandir(folder) as files:
+        names = [file.name for file in files]
+    return frozenset(name.rpartition("-")[0] for name in names if name.startswith("chain_"))
+
+
 def _is_kept(block: Block) -> bool:
     kept = cache.folder()
-    if kept is None:
-        return False
-    with os.scandir(kept) as files:
-        return any(file.name.startswith(f"{block.name}-") for file in files)
+    return kept is not None and block.name in _kept_names(kept, kept.stat().st_mtime_ns)
 
 
 def compiled_block(chain: Chain) -> Block | None:

@@ -12,8 +12,8 @@ from tapegrad_kernels.cpu.program.operand import Operand
 
 _PARALLEL_NS = 5000
 """Work from which a second thread pays."""
-_STEP_NS, _ROOT_NS, _BYTE_NS = 0.03, 0.15, 0.02
-"""What a cheap step, a division or root, and a byte of memory cost."""
+_STEP_NS, _ROOT_NS, _BYTE_NS = 0.02, 0.1, 0.01
+"""What a cheap step, a division or root, and a byte of memory cost for float32."""
 _WIDE = 512
 """Columns below which a row is repeated, so that loops over a row are worth entering."""
 
@@ -48,10 +48,10 @@ def lower_chain(
         return
     columns = _columns(size, inputs, chain)
     inputs = tuple(b.contiguous(operand) for operand in inputs)
+    inputs, columns = _widened(b, inputs, chain.kinds, columns, size)
     chunk = chunk_of(chain)
     block = compiled_block(chain)
     if block is not None:
-        inputs, columns = _widened(b, inputs, chain.kinds, columns, size)
         words = (*inputs, *outs, columns, *numbers_of(chain))
         b.run(block, *words, count=size, chunk=chunk)
         return
@@ -113,7 +113,8 @@ def chunk_of(chain: Chain) -> int:
     cost = sum(dtype.itemsize for dtype in memory) * _BYTE_NS
     for _, operation in needed_steps(chain):
         if operation.is_function:
-            step = _PARALLEL_NS / FUNCTIONS[operation.name].chunk
+            # Their chunks count the memory that a call alone reads and writes.
+            step = max(_PARALLEL_NS / FUNCTIONS[operation.name].chunk - 0.1, _STEP_NS)
         else:
             step = _ROOT_NS if operation.name in ("divide", "reciprocal", "sqrt") else _STEP_NS
         cost += step * operation.dtypes[-2].itemsize / 4
