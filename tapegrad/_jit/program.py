@@ -11,6 +11,8 @@ from tapegrad._jit.description import Profile, describe, profile
 from tapegrad._jit.host import HostCall
 from tapegrad._jit.signature import flatten_call
 from tapegrad._jit.trace import Operation, Trace, Value
+from tapegrad_kernels._compile import get_num_threads
+from tapegrad_kernels._compile.pool import pool
 from tapegrad_kernels.cpu.program import Frame, Layout, Operand
 from tapegrad_kernels.cpu.program.chains import compile_chain, is_compiled, wait
 from tapegrad_kernels.cpu.program.operand import ARENA
@@ -92,6 +94,7 @@ class Plan:
         written = {id(v.source): v.source for op in trace.operations for v in op.written}
         self._written = list(written.values())
         self.segments = _segments(steps)
+        self._parallel = layout.may_run_in_parallel
         self._idle: list[_Run] = []
 
     @property
@@ -128,6 +131,8 @@ class Plan:
             flat.prepare_write()
         for variable in self._written:
             variable._prepare_write()
+        if self._parallel:
+            pool.wake(get_num_threads())
         try:
             run = self._idle.pop()
         except IndexError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numba
 
 from tapegrad_kernels._compile.kernel import block, kernel
-from tapegrad_kernels._compile.pointers import call_block, int64_at, pack
+from tapegrad_kernels._compile.pointers import call_block, int64_at, num_threads, pack
+from tapegrad_kernels._compile.pool import run_in_pool
 
 
 @kernel(parallel=True)
@@ -23,7 +24,19 @@ def parallel_launcher(record, start, stop):  # type: ignore[no-untyped-def]
     so gets a parallel region without compiling one.
     """
     packed = int64_at(record)
-    _run_parallel(packed[0], packed[1], packed[2])
+    if num_threads() == 1 or not run_in_pool(packed[0], packed[1], packed[2]):
+        _run_parallel(packed[0], packed[1], packed[2])
+
+
+@block("pool_launcher")
+def pool_launcher(record, start, stop):  # type: ignore[no-untyped-def]
+    """Run a block's parts with the threads that are awake, or else on this one alone.
+
+    For work that pays on several threads only if none of them has to be woken.
+    """
+    packed = int64_at(record)
+    if num_threads() == 1 or not run_in_pool(packed[0], packed[1], packed[2]):
+        call_block(packed[0], packed[1], 0, packed[2])
 
 
 @block("chunk")

@@ -19,6 +19,7 @@ from tapegrad_kernels._compile.pointers import (
     int64_at,
     num_threads,
 )
+from tapegrad_kernels._compile.pool import pool_is_awake
 from tapegrad_kernels._compile.threads import most_threads
 from tapegrad_kernels.cpu.gemm import blocking
 from tapegrad_kernels.cpu.gemm.blocking import gemm_parts
@@ -115,7 +116,8 @@ def run_product(setup, record, threads):  # type: ignore[no-untyped-def]
         return
     # Several Python threads may write this mark at once; it decides on time alone, never
     # on a bit of the result.
-    if work < COLD_PRODUCTS and cycles() - s[SETUP_LAST] > AWAKE_CYCLES:
+    recent = cycles() - s[SETUP_LAST] <= AWAKE_CYCLES or pool_is_awake()
+    if work < COLD_PRODUCTS and not recent:
         call_block(s[SETUP_PARTS], record, 0, 1)
         s[SETUP_LAST] = cycles()
         return

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tapegrad_kernels._compile import Block
-from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, pool_launcher
+from tapegrad_kernels._compile.threads import most_threads
 from tapegrad_kernels.cpu.program.operand import ARENA, STATUS, Operand, Shape
 
 if TYPE_CHECKING:
@@ -51,6 +52,25 @@ class Row(NamedTuple):
     start: int
     stop: int
     name: str
+
+
+def cut(count: int, chunk: int, awake_chunk: int | None = None) -> tuple[Block | None, int]:
+    """What runs a range in parallel, and what a thread takes at a time; see `Builder.run`.
+
+    Returns
+    -------
+    launcher : Block or None
+        None if one thread runs all of it.
+    chunk : int
+        Elements that a thread takes at a time.
+    """
+    chunk = max(chunk, 1)
+    small = max(chunk // 4, 1) if awake_chunk is None else awake_chunk
+    if count <= small:
+        return None, chunk
+    # A part for each thread, always the same ones: what a thread writes stays in its cache.
+    parts = max(-(-count // chunk), min(most_threads(), -(-count // small)))
+    return (parallel_launcher if count > chunk else pool_launcher), -(-count // parts)
 
 
 class Builder:
@@ -99,18 +119,33 @@ class Builder:
             address, name = int(block), "block"
         self.rows.append(Row(address, Record(words), start, stop, name))
 
-    def run(self, block: Block, *words: Any, count: int, chunk: int) -> None:
+    def run(
+        self, block: Block, *words: Any, count: int, chunk: int, awake_chunk: int | None = None
+    ) -> None:
         """Add a row that runs a block over ``range(count)``, on all threads above `chunk`.
 
-        The same cut as `tapegrad_kernels._compile.launch.run_chunks` makes.
+        Parameters
+        ----------
+        block : Block
+            Its results must not depend on where the range is cut.
+        *words
+            Its record.
+        count : int
+            Length of the range.
+        chunk : int
+            What a thread takes at a time, and up to which one thread is quicker: the cut that
+            `tapegrad_kernels._compile.launch.run_chunks` makes.
+        awake_chunk : int, optional
+            The same for threads that need not be woken, as usually while a program runs; by
+            default a quarter of `chunk`.
         """
-        chunk = max(chunk, 1)
-        if count <= chunk:
+        launcher, chunk = cut(count, chunk, awake_chunk)
+        if launcher is None:
             self.call(block, *words, start=0, stop=count)
             return
         inner = Record((block.address, Record(words), count, chunk))
         outer = Record((chunk_block.address, inner, -(-count // chunk)))
-        self.rows.append(Row(parallel_launcher.address, outer, 0, 1, block.name))
+        self.rows.append(Row(launcher.address, outer, 0, 1, block.name))
 
     def record(self, *words: Any) -> Record:
         """A record whose address can be a word of another one."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapegrad_kernels._compile.launch import parallel_launcher, pool_launcher
 from tapegrad_kernels.cpu.program.builder import Builder, Record, Row
 from tapegrad_kernels.cpu.program.executor import (
     DATA_WORD,
@@ -34,6 +35,8 @@ class Layout:
         """Name of the block of each row."""
         self._constants: list[np.ndarray[Any, Any]] = []
         self._template: np.ndarray[Any, Any] | None = None
+        self.may_run_in_parallel = False
+        """Whether a row may hand parts of its work to other threads."""
 
     def add(self, builder: Builder, scratch: int = 0) -> tuple[int, int]:
         """Add the rows of an operation.
@@ -101,6 +104,10 @@ class Layout:
                 scratch = placed[-scratch]
             patches.append((at + 1, WORDS, 8 * write_record(row.record, builder, scratch)))
         self._template = np.array(words, np.int64)
+        launchers = {parallel_launcher.address, pool_launcher.address}
+        self.may_run_in_parallel = not launchers.isdisjoint(words) or any(
+            name.endswith("product") for name in self.names
+        )
         fixed = [p for p in patches if p[1] < FIRST_FREE]
         moving = [p for p in patches if p[1] >= FIRST_FREE]
         self._fixed = np.array(fixed, np.int64).reshape(-1)

@@ -16,7 +16,7 @@ from tapegrad_kernels.cpu._memory import copy_bytes
 from tapegrad_kernels.cpu.optimizers._elementwise import ARRAYS, BLOCKS, CHUNK
 from tapegrad_kernels.cpu.optimizers._settings import KINDS, SETTINGS, apply_update
 from tapegrad_kernels.cpu.optimizers.counters import schedule_block
-from tapegrad_kernels.cpu.program.builder import Builder
+from tapegrad_kernels.cpu.program.builder import Builder, cut
 from tapegrad_kernels.cpu.program.lowering import NotNative, lowers
 from tapegrad_kernels.cpu.program.operand import Operand
 
@@ -68,10 +68,11 @@ def lower_numbered(
     arrays: Sequence[Any],
     count: int,
     chunk: int,
+    launcher: Block | None = None,
 ) -> None:
     """A row that computes the numbers of an update and runs its block; see `apply_update`."""
     kinds, words = setting_words(b, settings)
-    addresses = update.address, chunk_block.address, parallel_launcher.address
+    addresses = update.address, chunk_block.address, (launcher or parallel_launcher).address
     b.call(
         apply_update,
         formula.number, kinds, b.status, *addresses, count, chunk, len(arrays), *words,
@@ -87,7 +88,10 @@ def lower_update(
     first, *_ = checked_buffers(*arrays)
     padded = [*arrays, *[first] * (ARRAYS - len(arrays))]
     update = BLOCKS[name, first.dtype]
-    lower_numbered(b, f"{name}_update", update, formula, settings, padded, first.size, CHUNK)
+    launcher, chunk = cut(first.size, CHUNK)
+    lower_numbered(
+        b, f"{name}_update", update, formula, settings, padded, first.size, chunk, launcher
+    )
 
 
 @lowers("sgd_update")

@@ -1,0 +1,277 @@
+"""Threads that stay awake between the kernels of a program.
+
+The threads of Numba's layers fall asleep soon after a parallel region, and waking one takes as
+long as many a kernel. While a program runs, threads of this pool therefore wait for the next
+region with open eyes: handing one over takes a fraction of a microsecond. Some time after the
+last region they go to sleep, so that an idle program costs nothing.
+
+A region is a block and a number of parts. Its owner and the pool take parts until none is left:
+whoever is not there, because the system runs something else on its core, is not waited for, but
+for the part that it has begun. Which thread runs a part decides on no bit of the result.
+
+The state is one array of 64-bit words. The *ticket* word holds the number of the region, of its
+parts, and of parts taken, so that one atomic addition takes a part and says of which region. The
+block and record of a region stand in one of `_SLOTS` slots, by its number. A slot is written
+again long after; and whoever has taken a part of a region keeps its owner from ending it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from tapegrad_kernels._compile.features import config
+from tapegrad_kernels._compile.intrinsic import intrinsic
+from tapegrad_kernels._compile.kernel import kernel, native_entry
+from tapegrad_kernels._compile.pointers import call_block, cycles, int64_at
+
+_INT64 = ir.IntType(64)
+
+# Words of the state, each on a cache line of its own.
+_LINE = 8
+_TICKET, _OWNED, _AWAKE = _LINE, 2 * _LINE, 3 * _LINE
+_SLOT_WORDS, _SLOTS = _LINE, 64
+_FIRST_SLOT = 4 * _LINE
+# Parts of the ticket word, from the lowest bit: parts taken, parts in all, number of the region.
+_PART_BITS = 20
+_MASK = (1 << _PART_BITS) - 1
+MOST_PARTS = 1 << (_PART_BITS - 1)
+"""Parts of a region; the counter of parts taken goes a little beyond them."""
+_REGION_MASK = (1 << (62 - 2 * _PART_BITS)) - 1
+
+SPIN_SECONDS = 200e-6
+"""How long a thread waits for the next region before it goes to sleep."""
+_LOOKS = 64
+"""Looks at the ticket between two at the clock."""
+
+_SYMBOL = "tapegrad_thread_pool"
+
+
+@intrinsic
+def pool_state(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
+    """Address of the pool's state.
+
+    It is a symbol that is resolved when machine code is loaded, so that the code can be kept.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        module = builder.module
+        symbol = module.globals.get(_SYMBOL)
+        if symbol is None:
+            symbol = ir.GlobalVariable(module, _INT64, _SYMBOL)
+            symbol.linkage = "external"
+        return builder.ptrtoint(symbol, _INT64)
+
+    return types.int64(), generate
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, _INT64.as_pointer())
+
+
+@intrinsic
+def atomic_add(typing_context: Any, address: Any, value: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
+    """Add to a word, and return what it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.atomic_rmw("add", _pointer(builder, arguments[0]), arguments[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def atomic_load(typing_context: Any, address: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
+    """A word, as other threads have left it; what they wrote before it is seen too."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load_atomic(_pointer(builder, arguments[0]), "acquire", 8, typ=_INT64)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def atomic_store(typing_context: Any, address: Any, value: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
+    """Write a word after everything that was written before."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store_atomic(arguments[1], _pointer(builder, arguments[0]), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def pause(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
+    """Tell the core that it is waiting."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if "x86" in builder.module.triple or "i386" in builder.module.triple:
+            kind = ir.FunctionType(ir.VoidType(), [])
+            name = "llvm.x86.sse2.pause"
+            function = builder.module.globals.get(name)
+            if function is None:
+                function = ir.Function(builder.module, kind, name)
+            builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@kernel(inline=True)
+def pool_is_awake():  # type: ignore[no-untyped-def]
+    """Whether a thread of the pool is waiting for work."""
+    return atomic_load(pool_state() + 8 * _AWAKE) > 0
+
+
+@kernel(inline=True)
+def run_in_pool(block, record, count):  # type: ignore[no-untyped-def]
+    """Run the parts of a region, with those threads of the pool that are awake.
+
+    Returns whether it ran: it does not if no thread is awake, or another region is running.
+    """
+    state = pool_state()
+    if count > MOST_PARTS or atomic_load(state + 8 * _AWAKE) <= 0:
+        return False
+    if atomic_add(state + 8 * _OWNED, 1) != 0:
+        atomic_add(state + 8 * _OWNED, -1)
+        return False
+    ticket = state + 8 * _TICKET
+    region = ((atomic_load(ticket) >> (2 * _PART_BITS)) + 1) & _REGION_MASK
+    slot = state + 8 * (_FIRST_SLOT + _SLOT_WORDS * (region % _SLOTS))
+    words = int64_at(slot)
+    words[0] = block
+    words[1] = record
+    words[2] = 0
+    atomic_store(ticket, (region << (2 * _PART_BITS)) | (count << _PART_BITS))
+    own = 0
+    while True:
+        part = atomic_add(ticket, 1) & _MASK
+        if part >= count:
+            break
+        call_block(block, record, part, part + 1)
+        own += 1
+    while atomic_load(slot + 16) != count - own:
+        pause()
+    atomic_add(state + 8 * _OWNED, -1)
+    return True
+
+
+def _serve(state, spin_cycles):  # type: ignore[no-untyped-def]
+    """Take parts of regions until there was none for a while."""
+    atomic_add(state + 8 * _AWAKE, 1)
+    ticket = state + 8 * _TICKET
+    last = cycles()
+    looks = 0
+    while True:
+        word = atomic_load(ticket)
+        if (word & _MASK) < ((word >> _PART_BITS) & _MASK):
+            word = atomic_add(ticket, 1)
+            part, count = word & _MASK, (word >> _PART_BITS) & _MASK
+            if part < count:
+                region = word >> (2 * _PART_BITS)
+                slot = state + 8 * (_FIRST_SLOT + _SLOT_WORDS * (region % _SLOTS))
+                words = int64_at(slot)
+                call_block(words[0], words[1], part, part + 1)
+                atomic_add(slot + 16, 1)
+            last = cycles()
+            looks = 0
+            continue
+        pause()
+        looks += 1
+        if looks == _LOOKS:
+            looks = 0
+            if cycles() - last > spin_cycles:
+                atomic_add(state + 8 * _AWAKE, -1)
+                return
+
+
+class ThreadPool:
+    """The threads. There is one pool in a process.
+
+    Attributes
+    ----------
+    state : ndarray of int64
+        What the compiled side reads and writes.
+    """
+
+    def __init__(self) -> None:
+        size = _FIRST_SLOT + _SLOT_WORDS * _SLOTS
+        memory = np.zeros(size + _LINE, np.int64)
+        skip = (-memory.ctypes.data // 8) % _LINE
+        self.state = memory[skip : skip + size]
+        self._awake = self.state[_AWAKE : _AWAKE + 1]
+        self._serve: Any = None
+        self._spin_cycles = 0
+        self._begin()
+        llvmlite.binding.add_symbol(_SYMBOL, self.state.ctypes.data)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._called = threading.Semaphore(0)
+        self._threads = 0
+        self._asleep = 0
+        """Threads that wait to be called."""
+
+    def wake(self, threads: int) -> None:
+        """See to it that threads wait for work, for a program that uses so many in all."""
+        if self._awake[0] < threads - 1:
+            self._wake(threads - 1)
+
+    def _wake(self, wanted: int) -> None:
+        with self._lock:
+            if self._serve is None and not self._prepare():
+                return
+            wanted = min(wanted, int(config.NUMBA_NUM_THREADS) - 1)
+            while self._threads < wanted:
+                self._threads += 1
+                self._asleep += 1
+                name = f"tapegrad pool {self._threads}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+            called = min(wanted - int(self._awake[0]), self._asleep)
+            for _ in range(called):
+                self._asleep -= 1
+                self._called.release()
+
+    def _prepare(self) -> bool:
+        """Compile, and measure the clock; whether there is a clock that costs nothing."""
+        integer = types.int64
+        self._serve = native_entry(_serve, "serve", integer, integer)
+        clock = native_entry(_clock, "clock", integer)
+        started, first = time.perf_counter(), clock(0)
+        time.sleep(0.001)
+        elapsed, last = time.perf_counter() - started, clock(0)
+        self._spin_cycles = int((last - first) / elapsed * SPIN_SECONDS)
+        if self._spin_cycles <= 0:
+            self._serve = None
+            self.wake = lambda threads: None  # type: ignore[method-assign]
+            return False
+        return True
+
+    def _work(self) -> None:
+        address = self.state.ctypes.data
+        while True:
+            self._called.acquire()
+            self._serve(address, self._spin_cycles)
+            with self._lock:
+                self._asleep += 1
+
+    def forget(self) -> None:
+        """Begin anew in a process that was forked: the threads are not there."""
+        self.state[:] = 0
+        self._begin()
+
+
+def _clock(unused):  # type: ignore[no-untyped-def]
+    return cycles()
+
+
+pool = ThreadPool()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=pool.forget)
