@@ -376,7 +376,7 @@ def test_memory_stays_over_ten_thousand_predictions_and_steps():
     work(200)
     tracemalloc.start()
     try:
-        work(200)
+        work(2_000)
         before = tracemalloc.get_traced_memory()[0]
         work(10_000)
         grown = tracemalloc.get_traced_memory()[0] - before

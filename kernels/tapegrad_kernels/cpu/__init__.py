@@ -12,6 +12,7 @@ module               subject
 ``normalization``    batch, group, layer, RMS and unit normalization
 ``optimizers``       in-place parameter updates
 ``metrics``          sums that metrics keep over batches
+``steps``            what training notes between steps
 ``random``           counter-based random numbers (Philox)
 ``gemm``             matrix products: gemm, dense, matmul
 ``attention``        scaled dot-product attention and its gradients
@@ -49,6 +50,7 @@ from tapegrad_kernels.cpu import (
     reductions,
     resampling,
     shaping,
+    steps,
     vector_math,
 )
 from tapegrad_kernels.cpu.activations import *  # noqa: F403
@@ -80,6 +82,7 @@ from tapegrad_kernels.cpu.softmax import (
     softmax_cross_entropy_grad,
     softmax_grad,
 )
+from tapegrad_kernels.cpu.steps import *  # noqa: F403
 from tapegrad_kernels.cpu.vector_math import *  # noqa: F403
 
 keep_freed_memory()
@@ -120,3 +123,4 @@ __all__ += optimizers.__all__
 __all__ += random.__all__
 __all__ += recurrent.__all__
 __all__ += shaping.__all__
+__all__ += steps.__all__

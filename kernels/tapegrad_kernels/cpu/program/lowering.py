@@ -135,6 +135,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("random_bernoulli", "random_normal", "random_permutation", "random_uniform"),
     ),
     "metric_sums": ("accumulate_loss", "accumulate_mean", "count_matches"),
+    "steps": ("note_step",),
 }
 """Kernels by the module of this package that holds their lowerings."""
 
