@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad.layers.attention.masks import as_mask, causal_mask
-from tapegrad.layers.attention.weighted_sum import has_empty_row
+from tapegrad.layers.attention.weighted_sum import may_have_empty_row
 from tapegrad.layers.base import Layer, Shape
 from tapegrad.layers.regularization.arguments import checked_rate
 from tapegrad.utils.lookup import look_up
@@ -117,8 +119,7 @@ class Attention(Layer):
             allowed = causal if allowed is None else ops.logical_and(allowed, causal)
         drops = training and self.dropout > 0
         weights = None
-        fusible = not (drops or return_attention_scores) and self.score_mode == "dot"
-        if fusible and (allowed is None or not has_empty_row(allowed)):
+        if self.score_mode == "dot" and not (drops or return_attention_scores):
             output = self._fused(query, key, value, allowed)
         else:
             weights = self._weights(query, key, allowed)
@@ -132,6 +133,10 @@ class Attention(Layer):
     def _fused(self, query: Any, key: Any, value: Any, allowed: Any) -> Tensor:
         if self.scale is not None:
             query = query * self.scale.value
+        if allowed is not None and may_have_empty_row(allowed):
+            # A query without keys attends as if there were no mask: all its scores are lower.
+            lower = np.asarray([-1e9, 0.0], query.dtype)
+            allowed = ops.where(allowed, lower[1], lower[0])
         return ops.attention(query, key, value, mask=allowed, scale=1.0)
 
     def _weights(self, query: Any, key: Any, allowed: Any) -> Tensor:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tapegrad import ops
+from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 
-__all__ = ["attend", "explicit_weights", "has_empty_row"]
+__all__ = ["attend", "explicit_weights", "has_empty_row", "may_have_empty_row"]
 
 
 def has_empty_row(mask: Any) -> bool:
@@ -21,6 +22,11 @@ def has_empty_row(mask: Any) -> bool:
     True
     """
     return not bool(np.asarray(mask).any(axis=-1).all())
+
+
+def may_have_empty_row(mask: Any) -> bool:
+    """Whether a mask may leave some query no key: while a call is recorded, nobody looks."""
+    return thread.recorder is not None or has_empty_row(mask)
 
 
 def explicit_weights(query: Any, key: Any, mask: Any, scale: float) -> Tensor:
@@ -48,9 +54,7 @@ def attend(
 ) -> Tensor:
     """Return values, weighted; a query without keys gets the mean of all values, as in Keras.
 
-    Its scores take no part in that mean and get no gradient, as in Keras on JAX and TensorFlow. The
-    matrix of scores is formed where there are such queries (of padding, mostly); otherwise the
-    fused operation needs memory for the positions only.
+    Its scores take no part in that mean and get no gradient, as in Keras on JAX and TensorFlow.
 
     Parameters
     ----------
@@ -67,8 +71,8 @@ def attend(
     causal
         Whether query i attends to the keys up to i only; not together with a mask.
     """
-    if mask is None or not has_empty_row(mask):
-        return ops.attention(query, key, value, mask=mask, scale=scale, causal=causal)
-    scores = ops.matmul(query * scale, key, transpose_b=True)
-    hidden = 0.7 * float(np.finfo(scores.dtype).min)  # a number, so that all may be equal to it
-    return ops.matmul(ops.softmax(ops.where(mask, scores, hidden)), value)
+    attended = ops.attention(query, key, value, mask=mask, scale=scale, causal=causal)
+    if mask is None or not may_have_empty_row(mask):
+        return attended
+    some = ops.any(mask, axis=-1, keepdims=True)
+    return ops.where(some, attended, ops.mean(value, axis=-2, keepdims=True))

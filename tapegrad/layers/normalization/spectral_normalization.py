@@ -92,18 +92,17 @@ class SpectralNormalization(Wrapper):
         assert self.vector_u is not None
         kernel = self.kernel.value
         weights = kernel.reshape((-1, kernel.shape[-1]))
-        if not bool(ops.any(weights != 0)):
-            return
-        vector_u = self.vector_u.value
-        vector_v = vector_u
+        given = vector_u = vector_v = self.vector_u.value
         for _ in range(self.power_iterations):
             vector_v = ops.unit_norm(
                 ops.matmul(vector_u, weights, transpose_b=True), axis=-1, epsilon=_EPSILON
             )
             vector_u = ops.unit_norm(ops.matmul(vector_v, weights), axis=-1, epsilon=_EPSILON)
         sigma = ops.matmul(ops.matmul(vector_v, weights), vector_u, transpose_b=True)
-        self.vector_u.assign(vector_u)
-        self.kernel.assign(kernel / sigma.reshape(()))
+        # A kernel of zeros stays; to decide in Python would keep the step from being recorded.
+        is_zero = ops.logical_not(ops.any(weights != 0))
+        self.vector_u.assign(ops.where(is_zero, given, vector_u))
+        self.kernel.assign(kernel / ops.where(is_zero, 1.0, sigma.reshape(())))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the layer's output shape for an input's."""
