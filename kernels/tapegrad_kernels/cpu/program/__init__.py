@@ -14,6 +14,8 @@ module                 subject
 ``layout``             rows of all operations in one array of words, with patches
 ``executor``           the native loop over the rows
 ``copying``            copies, conversions and fills between any strides
+``loops``              NumPy's own loops over strided arrays, called natively
+``chains``             elementwise operations fused into one loop
 families               ``products``, ``elementwise``, … : the lowerings
 =====================  ========================================================
 
