@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapegrad._jit.donation import choose_memory
 from tapegrad._jit.hazards import copied, copy_overwritten
 from tapegrad._jit.host import HostCall
 from tapegrad._jit.memory import Piece, lay_out
@@ -57,10 +58,10 @@ def with_own_outputs(trace: Trace) -> Trace:
     return made
 
 
-def compile_trace(trace: Trace) -> Program:
-    """Turn a recorded call into a program."""
+def compile_trace(trace: Trace, donated: frozenset[int] = frozenset()) -> Program:
+    """Turn a recorded call into a program; `donated` inputs may be overwritten."""
     ready = simplified(trace)
-    return Program(lambda: Compiler(ready).compile())
+    return Program(lambda: Compiler(ready, donated).compile())
 
 
 class Compiler:
@@ -71,8 +72,8 @@ class Compiler:
     placed in the arena, by the operations between which they are needed.
     """
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
+    def __init__(self, trace: Trace, donated: frozenset[int] = frozenset()) -> None:
+        self.trace, self._in_donated = choose_memory(trace, donated)
         self.operands: dict[Value, Operand] = {}
         self._buffers = FIRST_FREE
         self._inputs: list[tuple[int, Value]] = []
@@ -123,7 +124,9 @@ class Compiler:
         operand = Operand(number, 0, value.shape, value.dtype)
         self.operands[value] = operand
         if value in self._wanted:
-            self._outputs[value] = OutputPlace(number, value.shape, value.dtype)
+            self._outputs[value] = OutputPlace(
+                number, value.shape, value.dtype, self._in_donated.get(value)
+            )
         else:
             self._sizes[number] = operand.nbytes
 
@@ -160,6 +163,7 @@ class Compiler:
             arena_bytes=arena_bytes,
             buffers=self._buffers,
             placements=placements,
+            pieces=pieces,
             inputs=[(number, value.source) for number, value in self._inputs],
             variables=self._variables,
             constants=self._constants,

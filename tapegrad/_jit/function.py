@@ -6,7 +6,7 @@ import functools
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tapegrad._core import device as _device
@@ -15,6 +15,7 @@ from tapegrad._core.tape import Tape
 from tapegrad._core.tensor import Tensor
 from tapegrad._jit.compiler import compile_trace
 from tapegrad._jit.differentiation import Differentiable, watched_leaves
+from tapegrad._jit.donation import donated_leaves, safe_to_give, take
 from tapegrad._jit.program import Program
 from tapegrad._jit.recorder import Recorder
 from tapegrad._jit.signature import Structure, flatten_call, rebuild
@@ -44,8 +45,14 @@ class JitFunction:
     Made by `tapegrad.jit`.
     """
 
-    def __init__(self, function: Callable[..., Any], cache_size: int = CACHE_SIZE) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        cache_size: int = CACHE_SIZE,
+        donate_argnums: tuple[int, ...] = (),
+    ) -> None:
         functools.update_wrapper(self, function)
+        self._donated = donate_argnums
         self._function = function
         self._entries: OrderedDict[Any, _Entry] = OrderedDict()
         self._cache_size = cache_size
@@ -69,7 +76,10 @@ class JitFunction:
             entry = self._new_entry(key)
         program = entry.program
         if program is not None:
-            outputs = program.run(leaves)
+            if self._donated:
+                outputs = self._run_with_donated(program, args, leaves)
+            else:
+                outputs = program.run(leaves)
             assert entry.structure is not None
             return entry.structure.fill([Tensor(array) for array in outputs])
         if entry.eager:
@@ -91,6 +101,14 @@ class JitFunction:
                 return entry.program
             self(*args, **kwargs)
         raise RuntimeError(f"jit: calls of {self!r} with these arguments run eagerly")
+
+    def _run_with_donated(
+        self, program: Program, args: tuple[Any, ...], leaves: list[Any]
+    ) -> list[Any]:
+        donated = donated_leaves(args, self._donated)
+        outputs = program.run(safe_to_give(leaves, donated))
+        take(donated)
+        return outputs
 
     # ---- inside ----------------------------------------------------------------------
 
@@ -147,7 +165,8 @@ class JitFunction:
         with self._lock:
             if self._judge(entry, recorder):
                 entry.structure = structure.emptied()
-                entry.program = compile_trace(recorder.trace)
+                given = frozenset(p for p, _ in donated_leaves(args, self._donated))
+                entry.program = compile_trace(recorder.trace, given)
         return result
 
     def _warn(self, reason: str) -> None:
@@ -159,7 +178,12 @@ class JitFunction:
         )
 
 
-def jit(function: Callable[..., Any] | None = None, *, cache_size: int = CACHE_SIZE) -> Any:
+def jit(
+    function: Callable[..., Any] | None = None,
+    *,
+    donate_argnums: int | Sequence[int] = (),
+    cache_size: int = CACHE_SIZE,
+) -> Any:
     """Make a function that is recorded at its first call and then runs as one native program.
 
     Parameters
@@ -168,6 +192,9 @@ def jit(function: Callable[..., Any] | None = None, *, cache_size: int = CACHE_S
         Takes and returns tensors in nested lists, tuples and dicts. Inside, everything works
         as without `jit`: tapes, gradients, layers, optimizers, assignments to Variables, random
         draws. What else it takes (numbers, text, objects) is part of the signature.
+    donate_argnums : int or sequence of int, default ()
+        Positions of arguments that are not needed after the call. Results of the same size may
+        take their memory; the Tensors cannot be used any more, and the contents of arrays change.
     cache_size : int, default 64
         Programs that are kept. There is one for each signature: shapes and dtypes of tensors and
         arrays, and the values of all other arguments.
@@ -199,10 +226,11 @@ def jit(function: Callable[..., Any] | None = None, *, cache_size: int = CACHE_S
     Tensor(5., dtype=float64)
     """
     if function is None:
-        return functools.partial(jit, cache_size=cache_size)
+        return functools.partial(jit, donate_argnums=donate_argnums, cache_size=cache_size)
     if not callable(function):
         raise TypeError(f"jit: expected a function, got {type(function).__name__}")
-    return JitFunction(function, cache_size)
+    given = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+    return JitFunction(function, cache_size, given)
 
 
 __all__ = ["JitFunction", "jit"]

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapegrad._jit.description import Profile, describe, profile
+from tapegrad._jit.description import describe
 from tapegrad._jit.host import HostCall
+from tapegrad._jit.memory import Piece
+from tapegrad._jit.profiling import Profile, profile
 from tapegrad._jit.signature import flatten_call
 from tapegrad._jit.trace import Operation, Trace, Value
 from tapegrad_kernels._compile import get_num_threads
@@ -26,6 +28,8 @@ class OutputPlace(NamedTuple):
     buffer: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    donated: int | None
+    """The input whose memory it takes, if one was donated."""
 
 
 class Step(NamedTuple):
@@ -58,6 +62,10 @@ class Plan:
         The operations, after all passes.
     steps : list of Step
         What the operations became; views need none.
+    placements : dict
+        Where each buffer of the arena begins.
+    pieces : list of Piece
+        How long each is needed, by the numbers of the trace's operations.
     pending : list of Chain
         Fused loops that are not compiled yet, so that they run in blocks.
     """
@@ -71,6 +79,7 @@ class Plan:
         arena_bytes: int,
         buffers: int,
         placements: dict[int, int],
+        pieces: list[Piece],
         inputs: list[tuple[int, int]],
         variables: list[tuple[int, Any]],
         constants: list[tuple[int, Array]],
@@ -87,6 +96,7 @@ class Plan:
         self.outputs = outputs
         self.operands = operands
         self.placements = placements
+        self.pieces = pieces
         self.pending = pending
         self.layout = layout
         self._buffers = buffers
@@ -119,8 +129,12 @@ class Plan:
             array = arrays[number] = inputs[position]
             bases[number] = id(array)
         results = []
-        for number, shape, dtype in self.outputs:
-            array = arrays[number] = np.empty(shape, dtype)
+        for number, shape, dtype, donated in self.outputs:
+            if donated is None:
+                array = np.empty(shape, dtype)
+            else:
+                array = inputs[donated].reshape(-1).view(dtype).reshape(shape)
+            arrays[number] = array
             bases[number] = id(array)
             results.append(array)
         return results

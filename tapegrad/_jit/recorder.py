@@ -17,9 +17,29 @@ from tapegrad._jit.trace import CONSTANT, INPUT, RESULT, VARIABLE, Operation, Tr
 
 _PACKAGE = str(Path(__file__).parent.parent)
 
+
+class _ByIdentity:
+    """A weak set of Tensors that are told apart by identity: they compare by elements."""
+
+    def __init__(self) -> None:
+        self._references: dict[int, weakref.ref[Tensor]] = {}
+
+    def add(self, tensor: Tensor) -> None:
+        key, references = id(tensor), self._references
+        references[key] = weakref.ref(tensor, lambda _: references.pop(key, None))
+
+    def discard(self, tensor: Tensor) -> None:
+        if tensor in self:
+            del self._references[id(tensor)]
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        reference = self._references.get(id(tensor))
+        return reference is not None and reference() is tensor
+
+
 # Tensors that were computed while a call was recorded and outlived it. They hold the numbers of
 # that one call: a later recording that met one would freeze them.
-_left_over: weakref.WeakSet[Tensor] = weakref.WeakSet()
+_left_over = _ByIdentity()
 
 
 class LeftOverError(RuntimeError):
@@ -110,7 +130,9 @@ class Recorder:
         params = {key: self._plain(value) for key, value in params.items()}
         written: tuple[Value, ...] = ()
         if isinstance(primitive, Effect):
-            targets = [args[i] for i in primitive.mutates if isinstance(args[i], Variable)]
+            given = len(args)  # some take any number of Variables
+            targets = [args[i] for i in primitive.mutates if i < given]
+            targets = [target for target in targets if isinstance(target, Variable)]
             written = tuple([self._variable(v) for v in targets])
             self._forget_overlapping(written)
         self.trace.operations.append(

@@ -9,6 +9,10 @@ A region is a block and a number of parts. Its owner and the pool take parts unt
 whoever is not there, because the system runs something else on its core, is not waited for, but
 for the part that it has begun. Which thread runs a part decides on no bit of the result.
 
+A thread whose core the system gives to another process in the middle of a part does keep the
+owner waiting. After that has happened the pool rests for a while: on a machine that is busy
+already, one thread is quicker than two.
+
 The state is one array of 64-bit words. The *ticket* word holds the number of the region, of its
 parts, and of parts taken, so that one atomic addition takes a part and says of which region. The
 block and record of a region stand in one of `_SLOTS` slots, by its number. A slot is written
@@ -34,11 +38,12 @@ from tapegrad_kernels._compile.pointers import call_block, cycles, int64_at
 
 _INT64 = ir.IntType(64)
 
-# Words of the state, each on a cache line of its own.
+# Words of the state, each on a cache line of its own. The first is the spinning time in cycles.
 _LINE = 8
-_TICKET, _OWNED, _AWAKE = _LINE, 2 * _LINE, 3 * _LINE
+_SPIN = 0
+_TICKET, _OWNED, _AWAKE, _PAUSED = _LINE, 2 * _LINE, 3 * _LINE, 4 * _LINE
 _SLOT_WORDS, _SLOTS = _LINE, 64
-_FIRST_SLOT = 4 * _LINE
+_FIRST_SLOT = 5 * _LINE
 # Parts of the ticket word, from the lowest bit: parts taken, parts in all, number of the region.
 _PART_BITS = 20
 _MASK = (1 << _PART_BITS) - 1
@@ -48,6 +53,8 @@ _REGION_MASK = (1 << (62 - 2 * _PART_BITS)) - 1
 
 SPIN_SECONDS = 200e-6
 """How long a thread waits for the next region before it goes to sleep."""
+PAUSE_SPINS = 250
+"""For how many times `SPIN_SECONDS` the pool is left alone after a thread came late."""
 _LOOKS = 64
 """Looks at the ticket between two at the clock."""
 
@@ -125,9 +132,23 @@ def pause(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
 
 
 @kernel(inline=True)
+def _is_ready(state):  # type: ignore[no-untyped-def]
+    """Whether a thread is awake, and none came late a moment ago."""
+    if atomic_load(state + 8 * _AWAKE) <= 0:
+        return False
+    until = atomic_load(state + 8 * _PAUSED)
+    if until == 0:
+        return True
+    if cycles() < until:
+        return False
+    atomic_store(state + 8 * _PAUSED, 0)
+    return True
+
+
+@kernel(inline=True)
 def pool_is_awake():  # type: ignore[no-untyped-def]
     """Whether a thread of the pool is waiting for work."""
-    return atomic_load(pool_state() + 8 * _AWAKE) > 0
+    return _is_ready(pool_state())
 
 
 @kernel(inline=True)
@@ -137,7 +158,7 @@ def run_in_pool(block, record, count):  # type: ignore[no-untyped-def]
     Returns whether it ran: it does not if no thread is awake, or another region is running.
     """
     state = pool_state()
-    if count > MOST_PARTS or atomic_load(state + 8 * _AWAKE) <= 0:
+    if count > MOST_PARTS or not _is_ready(state):
         return False
     if atomic_add(state + 8 * _OWNED, 1) != 0:
         atomic_add(state + 8 * _OWNED, -1)
@@ -151,20 +172,26 @@ def run_in_pool(block, record, count):  # type: ignore[no-untyped-def]
     words[2] = 0
     atomic_store(ticket, (region << (2 * _PART_BITS)) | (count << _PART_BITS))
     own = 0
+    begun = cycles()
     while True:
         part = atomic_add(ticket, 1) & _MASK
         if part >= count:
             break
         call_block(block, record, part, part + 1)
         own += 1
+    done = cycles()
     while atomic_load(slot + 16) != count - own:
         pause()
+    spin = int64_at(state)[_SPIN]
+    if cycles() - done > 2 * (done - begun) + spin // 4:
+        atomic_store(state + 8 * _PAUSED, cycles() + PAUSE_SPINS * spin)
     atomic_add(state + 8 * _OWNED, -1)
     return True
 
 
-def _serve(state, spin_cycles):  # type: ignore[no-untyped-def]
+def _serve(state):  # type: ignore[no-untyped-def]
     """Take parts of regions until there was none for a while."""
+    spin_cycles = int64_at(state)[_SPIN]
     atomic_add(state + 8 * _AWAKE, 1)
     ticket = state + 8 * _TICKET
     last = cycles()
@@ -207,8 +234,8 @@ class ThreadPool:
         skip = (-memory.ctypes.data // 8) % _LINE
         self.state = memory[skip : skip + size]
         self._awake = self.state[_AWAKE : _AWAKE + 1]
+        self._paused = self.state[_PAUSED : _PAUSED + 1]
         self._serve: Any = None
-        self._spin_cycles = 0
         self._begin()
         llvmlite.binding.add_symbol(_SYMBOL, self.state.ctypes.data)
 
@@ -221,7 +248,7 @@ class ThreadPool:
 
     def wake(self, threads: int) -> None:
         """See to it that threads wait for work, for a program that uses so many in all."""
-        if self._awake[0] < threads - 1:
+        if self._awake[0] < threads - 1 and not self._paused[0]:
             self._wake(threads - 1)
 
     def _wake(self, wanted: int) -> None:
@@ -242,13 +269,13 @@ class ThreadPool:
     def _prepare(self) -> bool:
         """Compile, and measure the clock; whether there is a clock that costs nothing."""
         integer = types.int64
-        self._serve = native_entry(_serve, "serve", integer, integer)
+        self._serve = native_entry(_serve, "serve", integer)
         clock = native_entry(_clock, "clock", integer)
         started, first = time.perf_counter(), clock(0)
         time.sleep(0.001)
         elapsed, last = time.perf_counter() - started, clock(0)
-        self._spin_cycles = int((last - first) / elapsed * SPIN_SECONDS)
-        if self._spin_cycles <= 0:
+        self.state[_SPIN] = int((last - first) / elapsed * SPIN_SECONDS)
+        if self.state[_SPIN] <= 0:
             self._serve = None
             self.wake = lambda threads: None  # type: ignore[method-assign]
             return False
@@ -258,13 +285,13 @@ class ThreadPool:
         address = self.state.ctypes.data
         while True:
             self._called.acquire()
-            self._serve(address, self._spin_cycles)
+            self._serve(address)
             with self._lock:
                 self._asleep += 1
 
     def forget(self) -> None:
         """Begin anew in a process that was forked: the threads are not there."""
-        self.state[:] = 0
+        self.state[_SPIN + 1 :] = 0
         self._begin()
 
 
