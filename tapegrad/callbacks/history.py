@@ -57,6 +57,14 @@ class History(Callback):
         self._known = set()
         self.complete(logs or {})
 
+    def extend(self, first: int, columns: dict[str, list[float]]) -> None:
+        """Append the values of several epochs, the first of which has the number `first`."""
+        for name, values in columns.items():
+            self.history.setdefault(name, []).extend(values)
+        count = len(next(iter(columns.values())))
+        self.epoch.extend(range(first, first + count))
+        self._known = set(columns)
+
     def complete(self, logs: Logs) -> None:
         """Append what later callbacks have added to the epoch's values."""
         for name, value in logs.items():

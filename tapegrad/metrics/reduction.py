@@ -121,6 +121,10 @@ class Mean(Metric):
         count = self.count
         return self.total / count if count else 0.0
 
+    def _means(self, totals: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Return what `_value` is for several totals and counts."""
+        return np.divide(totals, counts, out=np.zeros(len(totals)), where=counts != 0)
+
 
 def _weighted(
     values: np.ndarray, weights: np.ndarray, reduce: Callable[..., Any]

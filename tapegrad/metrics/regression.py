@@ -192,3 +192,6 @@ class RootMeanSquaredError(Mean):
 
     def _value(self) -> float:
         return math.sqrt(super()._value())
+
+    def _means(self, totals: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return np.sqrt(super()._means(totals, counts))

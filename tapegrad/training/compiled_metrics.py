@@ -74,6 +74,11 @@ class CompiledMetrics:
         return [entry.metric for entry in self._entries or ()]
 
     @property
+    def entries(self) -> list[_Entry]:
+        """The metrics with their names, once they are made."""
+        return self._entries or []
+
+    @property
     def names(self) -> list[str]:
         """The names under which their values are reported."""
         return [entry.name for entry in self._entries or ()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tapegrad import metrics, optimizers
 from tapegrad._core import device as _device
@@ -12,10 +12,12 @@ from tapegrad.layers.weights import structure
 from tapegrad.training.choose import checked_number
 from tapegrad.training.compiled_loss import CompiledLoss
 from tapegrad.training.compiled_metrics import CompiledMetrics
-from tapegrad.training.programs import Programs
-from tapegrad.training.recorded import RecordedStep
 from tapegrad.training.trackers import MeanTracker
 from tapegrad.training.values import to_python, to_python_logs
+
+if TYPE_CHECKING:
+    from tapegrad.training.programs import Programs
+    from tapegrad.training.recorded import RecordedStep
 
 __all__ = ["Compiling", "ModelLists"]
 
@@ -188,6 +190,8 @@ class Compiling:
             return None
         programs = self._programs
         if programs is None or not programs.hold(kind):
+            from tapegrad.training.programs import Programs  # which loads Numba
+
             programs = self._programs = Programs(self, programs)
         return programs.step(kind)
 

@@ -131,6 +131,12 @@ class Epochs:
         """Take note that a pass dealt out batches."""
         self.done += count
 
+    def went_through(self) -> None:
+        """Take note that whole passes over arrays were begun and went to their ends."""
+        self._begun = True
+        self.done = self.source.batches or 0
+        self._end_pass()
+
     def restart(self) -> None:
         """Let the next epoch begin a new pass, if the data can be gone through again."""
         if self.source.repeats and self._first is None:

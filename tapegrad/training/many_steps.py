@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tapegrad import random
 from tapegrad._core.nest import flatten
 from tapegrad.training.arrays import map_leaves
 from tapegrad.training.epochs import Epochs
-from tapegrad.training.recorded import Recorded, RecordedStep
 from tapegrad.training.sources import ArrayPass, ArraySource
+
+if TYPE_CHECKING:
+    from tapegrad.training.recorded import Recorded, RecordedStep
 
 __all__ = ["ManySteps"]
 
@@ -29,9 +32,10 @@ class ManySteps:
     """
 
     def __init__(self, source: ArraySource) -> None:
+        self._source = source
         self._parts = source.x, source.y, source.sample_weight
         self._sources = [array for array in flatten(self._parts) if array is not None]
-        self._in_order = np.arange(source.samples)
+        self._in_order = self._repeated = np.arange(source.samples)
         self._entries: dict[int, tuple[RecordedStep, Recorded]] = {}
 
     @classmethod
@@ -77,6 +81,62 @@ class ManySteps:
         step.ran = True
         walk.done += count
         return count
+
+    def epochs_at_once(self, step: RecordedStep, most: int) -> int:
+        """Return how many epochs one call of `take_epochs` may take; 0 if that is not possible.
+
+        It is possible once steps are programs without calls of Python, which draw nothing from
+        the generator that the orders of the epochs are drawn from.
+        """
+        entries = [self._entry(step, size) for size in self._sizes()]
+        if most < 2 or step.eager or not all(entry.seconds for entry in entries):
+            return 0
+        if any(entry.many is None or not entry.many.is_native for entry in entries):
+            return 0
+        source = self._source
+        generator = random.get_generator()
+        if source.shuffle and any(entry.reads(generator.stream) for entry in entries):
+            return 0
+        return min(most, int(SECONDS / (entries[0].seconds * (source.batches or 1))))
+
+    def take_epochs(self, step: RecordedStep, count: int) -> None:
+        """Take all steps of `count` epochs."""
+        source = self._source
+        size, samples = source.batch_size, source.samples
+        whole = samples // size
+        entries = [self._entry(step, rows) for rows in self._sizes()]
+        programs = [entry.many for entry in entries]
+        started = time.perf_counter()
+        if len(programs) == 1 and programs[0] is not None and whole * size == samples:
+            programs[0].run(self._sources, self._orders(count), 0, count * whole)
+        else:
+            for _ in range(count):
+                order = source.begin().order
+                order = self._in_order if order is None else order
+                for program, rows in zip(programs, self._sizes()):
+                    assert program is not None
+                    if rows == size:
+                        program.run(self._sources, order, 0, whole)
+                    else:
+                        program.run(self._sources, order[whole * size :], 0, 1)
+        entries[0].seconds = (time.perf_counter() - started) / (count * (source.batches or 1))
+
+    def _orders(self, count: int) -> np.ndarray:
+        """Return the orders of several epochs, one behind the other."""
+        source = self._source
+        if source.shuffle:
+            orders: list[Any] = [source.begin().order for _ in range(count)]
+            return np.concatenate(orders)
+        wanted = count * source.samples
+        if len(self._repeated) < wanted:
+            self._repeated = np.tile(self._in_order, count)
+        return self._repeated[:wanted]
+
+    def _sizes(self) -> list[int]:
+        """Return the sizes that batches have: that of the last one may be another."""
+        size, samples = self._source.batch_size, self._source.samples
+        sizes = [size] if samples >= size else []
+        return sizes if samples % size == 0 else [*sizes, samples % size]
 
     def _entry(self, step: RecordedStep, size: int) -> Recorded:
         """Return what is known of a step on batches of a size."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from tapegrad.training.notes import Notes
 from tapegrad.training.recorded import RecordedStep
 from tapegrad.training.watch import Watch
 
@@ -26,6 +27,11 @@ class Programs:
         The model.
     before : Programs, optional
         Those that hold no more.
+
+    Attributes
+    ----------
+    notes : Notes
+        What steps of training note.
     """
 
     def __init__(self, model: Any, before: Programs | None = None) -> None:
@@ -46,6 +52,7 @@ class Programs:
             "test": RecordedStep(model._test, self.holds, self._report),
             "predict": RecordedStep(model._predict, self._holds_layers, self._report),
         }
+        self.notes = Notes(model)
         self._steps: dict[str, RecordedStep | None] = {
             kind: step if self._wanted(kind) else None for kind, step in made.items()
         }

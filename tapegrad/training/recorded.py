@@ -9,6 +9,7 @@ from typing import Any
 
 from tapegrad._core.nest import flatten
 from tapegrad._core.tensor import Tensor
+from tapegrad._core.variable import Variable
 from tapegrad._jit.compiler import compile_trace
 from tapegrad._jit.epoch import EpochProgram
 from tapegrad._jit.program import Program
@@ -49,6 +50,14 @@ class Recorded:
         self.trace: Trace | None = None
         self.seconds = 0.0
         self._many: EpochProgram | None = None
+
+    def reads(self, variable: Variable) -> bool:
+        """Whether the recorded step depends on a Variable."""
+        return self.trace is not None and any(
+            value.source is variable
+            for operation in self.trace.operations
+            for value in operation.inputs
+        )
 
     @property
     def many(self) -> EpochProgram | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from tapegrad.callbacks import CallbackList
+from tapegrad.callbacks import CallbackList, History
 from tapegrad.training.epochs import Epochs
 from tapegrad.training.many_steps import ManySteps
 
@@ -78,6 +78,15 @@ class Run:
         saved.apply(self)
         self.logs = dict(saved.logs)
         return saved.batch
+
+    def only_history(self) -> bool:
+        """Whether nobody is to be called before the end of training, and nothing is validated."""
+        return (
+            self.validation is None
+            and self.saved is None
+            and self.data.steps is None
+            and all(type(callback) is History for callback in self.callbacks.callbacks)
+        )
 
     def watch_loss(self, loss: Any, epoch: int, step: int) -> None:
         """Warn once if the loss is not a number any more."""

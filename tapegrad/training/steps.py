@@ -184,6 +184,8 @@ class Steps(Compiling):
         if self._own_steps("train"):
             return self.train_step(_as_data(x, y, sample_weight))
         self._measure(y, self._learn(x, y, sample_weight), sample_weight)
+        if thread.recorder is not None and self._programs is not None:
+            self._programs.notes.take()
         return None
 
     def _test(self, x: Any, y: Any, sample_weight: Any) -> Any:

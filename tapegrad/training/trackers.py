@@ -56,6 +56,10 @@ class MeanTracker(Metric):
         samples = self.samples
         return self.total / samples if samples else 0.0
 
+    def _means(self, totals: np.ndarray, samples: np.ndarray) -> np.ndarray:
+        """Return the means for several totals and numbers of samples."""
+        return np.divide(totals, samples, out=np.zeros(len(totals)), where=samples != 0)
+
     def result(self) -> Any:
         """Return the mean as a Tensor."""
         return Tensor(np.asarray(self.value(), dtype=self.dtype))

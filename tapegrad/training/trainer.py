@@ -6,12 +6,15 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tapegrad.callbacks import CallbackList, EpochLine, History, ProgressBar
 from tapegrad.training.choose import checked_number, split_off_validation
 from tapegrad.training.epochs import Epochs
 from tapegrad.training.evaluating import Evaluating
 from tapegrad.training.iterables import unpack
 from tapegrad.training.many_steps import ManySteps
+from tapegrad.training.notes import Notes
 from tapegrad.training.run import Run
 from tapegrad.training.steps import Steps
 from tapegrad.training.values import to_python_logs
@@ -154,9 +157,14 @@ class Trainer(Evaluating):
         try:
             chosen.on_train_begin()
             try:
-                for epoch in range(run.first_epoch(initial_epoch), epochs):
-                    if self.stop_training or not self._fit_epoch(run, epoch, validation_freq):
-                        break
+                epoch = run.first_epoch(initial_epoch)
+                while epoch < epochs and not self.stop_training:
+                    done = self._fit_epochs_at_once(run, epoch)
+                    if done == 0:
+                        if not self._fit_epoch(run, epoch, validation_freq):
+                            break
+                        done = 1
+                    epoch += done
                 run.finished = True
                 self._finalize_optimizer()
             except KeyboardInterrupt:
@@ -238,6 +246,38 @@ class Trainer(Evaluating):
                 break
         return taken
 
+    def _fit_epochs_at_once(self, run: Run, epoch: int) -> int:
+        """Train for several epochs in one call where nobody looks at each; return how many."""
+        if run.many is None or not run.only_history() or not self._train_is_plain():
+            return 0
+        step, notes = self._recorded("train"), self._notes()
+        if step is None or not notes.complete:
+            return 0
+        count = run.many.epochs_at_once(step, min(run.epochs - epoch, notes.epochs))
+        if count < 2:
+            return 0
+        self.reset_metrics()
+        length = run.data.source.batches or 0
+        notes.begin(0, length)
+        closed = 0
+        try:
+            run.many.take_epochs(step, count)
+        finally:
+            closed, nan = notes.end()
+            if closed:
+                values = notes.values(closed)
+                self._record().extend(epoch, values)
+                run.logs = {name: column[-1] for name, column in values.items()}
+            run.data.went_through()
+            if nan is not None:
+                run.watch_loss(np.nan, epoch + nan // length, nan % length)
+        return closed
+
+    def _notes(self) -> Notes:
+        """Return what recorded steps note."""
+        assert self._programs is not None
+        return self._programs.notes
+
     def _train_is_plain(self) -> bool:
         """Whether the steps of training are recorded, and do what a step does by itself."""
         return not self._own_steps("train") and self._recorded("train") is not None
@@ -249,15 +289,18 @@ class Trainer(Evaluating):
             step = self._recorded("train")
             if step is None:
                 self.train_step(self._batch(next(walk)))
-                count = 1
+                count, nan = 1, None
             else:
+                notes = self._notes()
+                notes.begin(taken)
                 count = many.take(step, walk, most)
+                _, nan = notes.end()
             run.data.took(count)
             taken += count
             run.logs = logs = self.get_metrics_result()
             loss = logs["loss"]
             if loss != loss:
-                run.watch_loss(loss, epoch, taken - 1)
+                run.watch_loss(loss, epoch, taken - 1 if nan is None else nan)
             run.callbacks.on_train_batches_end(taken - 1, count, logs)
             if self.stop_training:
                 break
