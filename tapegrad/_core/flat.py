@@ -33,6 +33,8 @@ class FlatVariables:
         gradients' identities stay.
     alignment : int, default 16
         Segments start at multiples of so many elements.
+    name : str, default "parameters"
+        The buffer's name.
 
     Attributes
     ----------
@@ -40,7 +42,12 @@ class FlatVariables:
         The buffer, 1-D. Between segments there may be padding, which is zero.
     """
 
-    def __init__(self, variables: Sequence[Variable], alignment: int = _ALIGNMENT) -> None:
+    def __init__(
+        self,
+        variables: Sequence[Variable],
+        alignment: int = _ALIGNMENT,
+        name: str = "parameters",
+    ) -> None:
         if len({(v.dtype, v.device) for v in variables}) != 1:
             raise ValueError("FlatVariables: the Variables must share one dtype and one device")
         self.variables = list(variables)
@@ -50,7 +57,7 @@ class FlatVariables:
             offsets.append(size)
             size += -(-variable.size // alignment) * alignment
         self.offsets = tuple(offsets)
-        self.parameters = self.buffer("parameters", size)
+        self.parameters = self.buffer(name, size)
         self._gradients: Variable | None = None  # slots have none
         self._adopt(self.parameters._tensor._data)
 

@@ -68,9 +68,12 @@ class Variable(Operators):
         "_trainable",
         "constraint",
         "name",
+        "path",
         "regularizer",
     )
 
+    path: str
+    """The name, and before it that of the layer that made it, as in ``dense/kernel``."""
     regularizer: Any
     """Penalty on the value that training adds to the loss, or None."""
     constraint: Any
@@ -97,6 +100,7 @@ class Variable(Operators):
         self.regularizer = None
         self.constraint = None
         self.name = name if name is not None else f"variable_{next(_unnamed)}"
+        self.path = self.name
         self.trainable = trainable
         self._bind(data)
         if thread.recorder is not None:
@@ -256,19 +260,28 @@ class Variable(Operators):
     # A copy is a cell of its own: no tape knows it, and no optimizer's buffer holds it.
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
-        parts = self.numpy(), self.name, self.trainable, self.regularizer, self.constraint
+        parts = self._parts()
         return _remade(*copy.deepcopy(parts, memo))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts = self.numpy(), self.name, self.trainable, self.regularizer, self.constraint
-        return _remade, parts
+        return _remade, self._parts()
+
+    def _parts(self) -> tuple[Any, ...]:
+        kept = self.name, self.path, self.trainable, self.regularizer, self.constraint
+        return self.numpy(), *kept
 
 
 def _remade(
-    value: np.ndarray[Any, Any], name: str, trainable: bool, regularizer: Any, constraint: Any
+    value: np.ndarray[Any, Any],
+    name: str,
+    path: str,
+    trainable: bool,
+    regularizer: Any,
+    constraint: Any,
 ) -> Variable:
     """Make a Variable again from what it consists of."""
     made = Variable(value, name=name, trainable=trainable)
+    made.path = path
     made.regularizer, made.constraint = regularizer, constraint
     return made
 

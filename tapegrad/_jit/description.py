@@ -16,6 +16,7 @@ _OPERATION = 30
 _LEAST_READS = 28
 _MOST_LINES = 4
 """Lines that what an operation reads may take."""
+_FOR_COUNT = len(" … 100 more")
 
 _HEADER = ("", "operation", "reads", "gives", "bytes", "lies at", "rows")
 _READS = 2
@@ -33,7 +34,7 @@ def describe(plan: Plan) -> str:
     left = _WIDTH - sum(widths) - 2 * len(widths)
     for columns in operations:
         columns[_READS] = _wrapped(columns[_READS], max(left, _LEAST_READS), ", ")
-    reads = max(len(cell) for columns in operations for cell in (*columns[_READS], "reads"))
+    reads = max([len("reads"), *(len(cell) for columns in operations for cell in columns[_READS])])
     widths.insert(_READS, reads)
     lines = [*_summary(plan), "", _line(_HEADER, widths)]
     for columns, step in zip(operations, plan.steps, strict=True):
@@ -63,13 +64,23 @@ def _summary(plan: Plan) -> list[str]:
     lines = [
         f"{counted(len(plan.steps), 'operation')}, {native} of them native in "
         f"{counted(rows, 'row')}{how}; "
-        f"{counted(len(plan.inputs), 'input')}, {counted(len(plan.outputs), 'output')}",
-        f"arena of temporaries {bytes_text(plan.arena_bytes)}, "
+        f"{counted(len(plan.inputs), 'input')}, {counted(len(plan.outputs), 'output')}, "
         f"{counted(len(variables), 'Variable')} in {bytes_text(held)}",
+        f"arena of temporaries {bytes_text(plan.arena_bytes)} ({_without_sharing(plan)})",
     ]
     if plan.pending:
         lines.append(f"{counted(len(plan.pending), 'fused loop')} not compiled yet: run in blocks")
     return lines
+
+
+def _without_sharing(plan: Plan) -> str:
+    results = {operand.buffer for operand in plan.operands.values()}
+    apart = sum(piece.nbytes for piece in plan.pieces if piece.key in results)
+    scratch = [piece.nbytes for piece in plan.pieces if piece.key not in results]
+    text = f"without sharing {bytes_text(apart)}"
+    if scratch:
+        text += f" and scratch, up to {bytes_text(max(scratch))} for an operation"
+    return text
 
 
 def _columns(plan: Plan, names: Names, number: int, step: Step) -> list[list[str]]:
@@ -97,7 +108,8 @@ def _wrapped(parts: list[str], width: int, between: str) -> list[str]:
     lines = [""]
     for number, part in enumerate(parts):
         joined = lines[-1] + between + part if lines[-1] else part
-        if len(joined) <= width - len(between.rstrip()) or not lines[-1]:
+        full = width - len(between.rstrip()) - (_FOR_COUNT if len(lines) == _MOST_LINES else 0)
+        if len(joined) <= full or not lines[-1]:
             lines[-1] = joined
         elif len(lines) == _MOST_LINES:
             lines[-1] += f"{between.rstrip()} … {len(parts) - number} more"

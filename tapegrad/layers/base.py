@@ -354,6 +354,7 @@ class Layer(CallArguments, WeightsFace, Described):
             dtype=chosen,
         )
         self._own_weights.append((variable, trainable))
+        variable.path = f"{self.name}/{variable.name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         structure.changed()

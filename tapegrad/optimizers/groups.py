@@ -125,8 +125,9 @@ class Group:
         for transformation, own in names.items():
             # What is not of the variables' shapes stands without gaps: kernels count on it.
             plain = transformation.slot_shape((3, 5)) == (3, 5)
+            gaps = {} if plain else {"alignment": 1}
             self._slots[transformation] = {
-                name: FlatVariables([each[full] for each in slots], *(() if plain else (1,)))
+                name: FlatVariables([each[full] for each in slots], name=full, **gaps)
                 for name, full in own.items()
             }
 

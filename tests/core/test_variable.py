@@ -102,6 +102,15 @@ def test_a_variable_made_from_another_has_its_own_memory():
     np.testing.assert_array_equal(copy.deepcopy(v).numpy(), [2.0])
 
 
+def test_paths_tell_weights_of_layers_apart():
+    layer = tg.layers.Dense(2, name="first")
+    layer.build((None, 3))
+    assert [weight.name for weight in layer.weights] == ["kernel", "bias"]
+    assert [weight.path for weight in layer.weights] == ["first/kernel", "first/bias"]
+    assert copy.deepcopy(layer.kernel).path == "first/kernel"
+    assert tg.Variable(0.0, name="alone").path == "alone"
+
+
 def test_an_assigned_reversal_of_itself():
     v = tg.Variable([1.0, 2.0, 3.0])
     v.assign(v[::-1])
