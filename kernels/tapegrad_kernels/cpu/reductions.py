@@ -90,7 +90,13 @@ def sum(x: ArrayLike, *, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     array([4., 6.])
     """
-    if axis == 0 and type(x) is np.ndarray and _is_plain_matrix(x) and not keepdims:
+    if (
+        axis == 0
+        and type(x) is np.ndarray
+        and _is_plain_matrix(x)
+        and x.shape[1] > 1
+        and not keepdims
+    ):
         height, width = x.shape
         return over_middle("sum", x, 1, height, width)  # the gradient of a bias
     y, axes, array = _reduce("sum", x, axis)

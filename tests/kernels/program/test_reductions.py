@@ -123,3 +123,11 @@ def test_relu_bias_grad(dtype):
         g, y = normal(*shape, dtype=dtype), normal(*shape, dtype=dtype)
         assert_same_bits("relu_bias_grad", g, y)
     assert_same_bits("relu_bias_grad", normal(4, 6, dtype=dtype)[:, ::2], y[:4, :3])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_column(dtype):
+    for rows in (1, 4, 33, 5000):
+        x = np.random.default_rng(rows).normal(size=(rows, 1)).astype(dtype)
+        assert_same_bits("sum", x, axis=0)
+        assert_same_bits("mean", x, axis=0)
