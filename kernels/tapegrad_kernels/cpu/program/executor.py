@@ -72,4 +72,6 @@ def native_execute() -> Callable[..., int]:
     return native_entry(_execute, "execute", *arguments)
 
 
-on_warmup("program executor")(native_execute)
+@on_warmup("program executor")
+def _warm() -> None:
+    native_execute()
