@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tapegrad import ops
+from tapegrad._core import device as _device
+from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 
 __all__ = ["check_range", "class_numbers"]
@@ -26,17 +29,35 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], axis: int, owner: str) ->
         )
     if labels.dtype.kind not in "iu":
         whole = labels.astype(np.int64)
-        if labels.dtype.kind != "b" and not bool((whole == labels).all()):
+        if labels.dtype.kind == "b":
+            return whole
+        if not (_values(whole) == _values(labels)).all():
             raise ValueError(
                 f"{owner}: y_true must hold whole class numbers from 0 to "
                 f"{classes - 1}, but holds fractions or NaN."
             )
-        return whole
+        # Runs of a record do not come back here: fractions become what kernels refuse.
+        return ops.where(whole == labels, whole, -1) if _is_recorded(labels) else whole
     return labels
 
 
-def check_range(labels: np.ndarray, classes: int, owner: str) -> None:
-    """Raise ValueError, naming the label, if one is not below `classes` or is negative."""
+def _is_recorded(labels: Any) -> bool:
+    return thread.recorder is not None and isinstance(labels, Tensor)
+
+
+def _values(labels: Any) -> np.ndarray:
+    """Return the numbers as they are now, also while a call is recorded."""
+    if isinstance(labels, Tensor):
+        return np.asarray(_device.to_host(labels._data))
+    return np.asarray(labels)
+
+
+def check_range(labels: Any, classes: int, owner: str) -> None:
+    """Raise ValueError, naming the label, if one is not below `classes` or is negative.
+
+    In a recorded call this happens once; in later runs kernels refuse such labels.
+    """
+    labels = _values(labels)
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         wrong = labels.min() if labels.min() < 0 else labels.max()
         raise ValueError(

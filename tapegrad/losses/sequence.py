@@ -9,6 +9,8 @@ import numpy as np
 from tapegrad import ops
 from tapegrad._core.tensor import Tensor
 from tapegrad.losses.base import LossFunctionWrapper, float_predictions
+from tapegrad.losses.class_numbers import check_range
+from tapegrad.utils.tensors import as_tensor
 
 __all__ = ["CTC", "ctc"]
 
@@ -45,31 +47,30 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
     array([0.2877], dtype=float32)
     """
     logits = float_predictions(y_pred)
-    labels = np.asarray(y_true)
+    labels = as_tensor(y_true)
     if labels.ndim != 2 or logits.ndim != 3 or len(labels) != len(logits):
         raise ValueError(
             "ctc: expected labels of shape (samples, length) and logits of shape (samples, steps, "
             f"classes), but the shapes are {labels.shape} and {logits.shape}."
         )
     labels = labels.astype(np.int64)
-    if labels.size and not 0 <= labels.min() <= labels.max() < logits.shape[-1]:
-        wrong = labels.min() if labels.min() < 0 else labels.max()
-        raise ValueError(
-            f"ctc: label {wrong} in y_true lies outside 0 to {logits.shape[-1] - 1}, the classes "
-            "of y_pred."
-        )
+    check_range(labels, logits.shape[-1], "ctc")
     # Blanks around all labels: the path through these states never goes back, may go on by one, and
     # by two where that leaves out a blank between different labels.
-    states = np.zeros((len(labels), 2 * labels.shape[1] + 1), dtype=np.int64)
-    states[:, 1::2] = labels
-    may_skip = np.zeros(states.shape, dtype=bool)
-    may_skip[:, 2:] = (states[:, 2:] != 0) & (states[:, 2:] != states[:, :-2])
+    blanks = np.zeros(labels.shape, np.int64)
+    pairs = ops.reshape(ops.stack([blanks, labels], axis=-1), (len(labels), -1))
+    states = ops.concatenate([pairs, np.zeros((len(labels), 1), np.int64)], axis=1)
+    skips = ops.logical_and(states[:, 2:] != 0, states[:, 2:] != states[:, :-2])
+    may_skip = ops.concatenate([np.zeros((len(labels), 2), bool), skips], axis=1)[
+        :, : states.shape[1]
+    ]
     start = np.zeros(states.shape, dtype=bool)
     start[:, :2] = True
 
     log_chances = ops.log_softmax(logits)
-    index = np.broadcast_to(states[:, None, :], (len(states), logits.shape[1], states.shape[1]))
-    emitted = ops.take_along_axis(log_chances, index, axis=-1)
+    every_step = (len(labels), logits.shape[1], states.shape[1])
+    index = ops.broadcast_to(states[:, None, :], every_step)
+    emitted = ops.gather_along_axis(log_chances, index)
     forward = ops.where(start, emitted[:, 0], _IMPOSSIBLE)
     for step in range(1, logits.shape[1]):
         one_on = _shifted(forward, 1)
@@ -77,9 +78,9 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
         forward = ops.logaddexp(ops.logaddexp(forward, one_on), two_on) + emitted[:, step]
 
     # A path ends in the last label or in the blank behind it.
-    lengths = (labels != 0).sum(axis=1)
-    ends = np.arange(states.shape[1]) - 2 * lengths[:, None]
-    at_end = (ends == 0) | (ends == -1)
+    lengths = ops.sum(labels != 0, axis=1, keepdims=True)
+    ends = np.arange(states.shape[1]) - 2 * lengths
+    at_end = ops.logical_or(ends == 0, ends == -1)
     losses = -ops.logsumexp(ops.where(at_end, forward, _IMPOSSIBLE), axis=1)
     return ops.where(ops.greater(losses, -0.5 * _IMPOSSIBLE), np.inf, losses)
 

@@ -103,8 +103,10 @@ def circle(
     references = pred if ref_embeddings is None else as_tensor(ref_embeddings).astype(pred.dtype)
     other_labels = labels if ref_labels is None else _labels(ref_labels, references)
     distances = ops.maximum(1.0 - ops.matmul(pred, ops.transpose(references)), 0.0)
-    same = labels[:, None] == other_labels[None, :]
-    positive = same & ~np.eye(*same.shape, dtype=bool) if remove_diagonal else same
+    same = ops.equal(labels[:, None], other_labels[None, :])
+    positive = same
+    if remove_diagonal:
+        positive = ops.logical_and(same, ~np.eye(*same.shape, dtype=bool))
     attraction = gamma * (distances + margin) * (distances - margin)
     repulsion = gamma * ops.maximum(1.0 + margin - distances, 0.0) * (1.0 - margin - distances)
     values = ops.softplus(
@@ -114,9 +116,9 @@ def circle(
     return set_mask(values, ops.greater(values, 0.0))
 
 
-def _labels(y_true: Any, embeddings: Tensor) -> np.ndarray:
-    """Return one class number for each embedding, on the host."""
-    labels = np.asarray(y_true)
+def _labels(y_true: Any, embeddings: Tensor) -> Tensor:
+    """Return one class number for each embedding."""
+    labels = as_tensor(y_true)
     if embeddings.ndim != 2 or labels.shape not in ((len(embeddings),), (len(embeddings), 1)):
         raise ValueError(
             f"circle: expected embeddings of shape (samples, dimensions) and one class number for "

@@ -14,6 +14,7 @@ from tapegrad._core.masking import set_mask
 from tapegrad._core.tensor import Tensor
 from tapegrad.losses.base import EPSILON, LossFunctionWrapper, float_predictions, logits_of
 from tapegrad.losses.class_numbers import check_range, class_numbers
+from tapegrad.utils.tensors import as_tensor
 
 __all__ = [
     "CategoricalGeneralizedCrossEntropy",
@@ -65,9 +66,9 @@ def sparse_categorical_crossentropy(
     labels = class_numbers(y_true, pred.shape, axis, "sparse_categorical_crossentropy")
     counted = None
     if ignore_class is not None:
-        numbers = np.asarray(labels)
-        counted = numbers != ignore_class
-        labels = np.where(counted, numbers, 0)
+        labels = as_tensor(labels).astype(np.int64)
+        counted = ops.not_equal(labels, ignore_class)
+        labels = ops.where(counted, labels, 0)
     if axis in (-1, pred.ndim - 1):
         logits = pred if from_logits else logits_of(pred, "softmax")
     else:
@@ -76,7 +77,7 @@ def sparse_categorical_crossentropy(
     if logits is not None:
         values = ops.softmax_cross_entropy(logits, labels)[0]
     else:
-        check_range(np.asarray(labels), pred.shape[-1], "sparse_categorical_crossentropy")
+        check_range(labels, pred.shape[-1], "sparse_categorical_crossentropy")
         pred = pred / ops.sum(pred, axis=-1, keepdims=True)
         values = -ops.log(ops.clip(_picked(pred, labels), EPSILON, 1.0 - EPSILON))
     return values if counted is None else set_mask(ops.where(counted, values, 0.0), counted)
@@ -120,7 +121,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     if logits is not None:
         cross_entropy = ops.softmax_cross_entropy(logits, labels)[0]
         return -ops.expm1(cross_entropy * -q) / q
-    check_range(np.asarray(labels), pred.shape[-1], "categorical_generalized_cross_entropy")
+    check_range(labels, pred.shape[-1], "categorical_generalized_cross_entropy")
     picked = _picked(pred, labels)
     # The slope of the power is infinite at a probability of 0, so that is left out.
     positive = ops.greater(picked, 0.0)
@@ -131,7 +132,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
 def _picked(pred: Tensor, labels: Any) -> Tensor:
     """Return the prediction for each label."""
     labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
-    picked = ops.take_along_axis(pred, ops.expand_dims(labels, -1), axis=-1)
+    picked = ops.gather_along_axis(pred, ops.expand_dims(labels, -1))
     return ops.squeeze(picked, axis=-1)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from tapegrad._core.operators import Operators
 from tapegrad._core.primitive import defvjp, primitive
 from tapegrad._core.registry import operation
+from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor, tensor
 
 
@@ -63,6 +64,8 @@ def getitem(x: Any, index: Any) -> Tensor:
     >>> tg.grad(lambda x: x[[0, 0, 2]].sum())(x)
     Tensor([2., 0., 1.], dtype=float64)
     """
+    if thread.recorder is not None and (found := _taken_by_values(x, index)) is not None:
+        return found
     if isinstance(index, tuple):
         index = tuple([_plain(part) for part in index])
     elif not isinstance(index, int | slice):
@@ -225,6 +228,10 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
             [3., 4.]], dtype=float64)
     """
     x = x if isinstance(x, Operators) else tensor(x)
+    if _is_recorded(indices):
+        if axis is None:
+            return getitem(x.reshape(-1), indices)  # type: ignore[attr-defined]
+        return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))  # type: ignore[attr-defined]
     chosen = np.asarray(indices)
     if chosen.dtype.kind not in "iu":
         raise IndexError(f"take: expected integer indices, got dtype {chosen.dtype}")
@@ -237,8 +244,11 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 def take_along_axis(x: Any, indices: Any, axis: int) -> Tensor:
     """One element of `x` along an axis for each index, as `argsort` returns them."""
     x = x if isinstance(x, Operators) else tensor(x)
-    chosen = np.asarray(indices)
     ndim = x.ndim  # type: ignore[attr-defined]
+    if _is_recorded(indices) and _fit_along(x, indices, axis % ndim):
+        chosen = _from_start(indices, x.shape[axis])  # type: ignore[attr-defined]
+        return gather_along_axis(x, chosen, axis)
+    chosen = np.asarray(indices)
     parts: list[Any] = list(np.indices(chosen.shape, sparse=True))
     parts[axis % ndim] = chosen
     return getitem(x, tuple(parts))
@@ -268,3 +278,69 @@ def diag(x: Any, k: int = 0) -> Tensor:
     steps = np.arange(length)
     size = length + abs(k)
     return index_add(x, (steps + max(-k, 0), steps + max(k, 0)), (size, size))
+
+
+# ---- indices that a program must read anew in each run --------------------------------
+
+
+def _is_recorded(index: Any) -> bool:
+    """Whether an index is a tensor of integers in a call that is recorded."""
+    if thread.recorder is None or not isinstance(index, Operators):
+        return False
+    return index.dtype.kind in "iu"  # type: ignore[attr-defined]
+
+
+def _taken_by_values(x: Any, index: Any) -> Tensor | None:
+    """``x[index]`` as an operation on the index, if there is a tensor of integers in it.
+
+    This covers one such tensor among slices, and tensors and arrays of integers for the first axes.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(_is_recorded(part) for part in parts):
+        return None
+    x = x if isinstance(x, Operators) else tensor(x)
+    slices = [part for part in parts if isinstance(part, slice)]
+    if len(slices) == len(parts) - 1:
+        place = next(at for at, part in enumerate(parts) if not isinstance(part, slice))
+        rest = tuple([part if at != place else slice(None) for at, part in enumerate(parts)])
+        return _taken(getitem(x, rest) if slices else x, parts[place], place)
+    if all(_is_integers(part) for part in parts):
+        shape = x.shape  # type: ignore[attr-defined]
+        position: Any = 0
+        fits: Any = 1
+        for part, length in zip(parts, shape):
+            along = _from_start(part, length)
+            position = position * length + along
+            fits = fits * ((along >= 0) * (along < length)).astype(np.int64)
+        position = position * fits + (fits - 1)  # -1, which is refused, for what fits nowhere
+        rows = x.reshape((-1, *shape[len(parts) :]))  # type: ignore[attr-defined]
+        return _gather(rows, position)
+    return None
+
+
+def _is_integers(part: Any) -> bool:
+    return isinstance(part, np.ndarray | Operators) and part.dtype.kind in "iu"  # type: ignore[union-attr]
+
+
+def _taken(x: Any, indices: Any, axis: int) -> Tensor:
+    """Slices of `x` along an axis."""
+    order = (axis, *range(axis), *range(axis + 1, x.ndim))
+    rows = _gather(x.transpose(order) if axis else x, _from_start(indices, x.shape[axis]))
+    if not axis:
+        return rows
+    new = range(indices.ndim)
+    before = range(indices.ndim, indices.ndim + axis)
+    return rows.transpose((*before, *new, *range(indices.ndim + axis, rows.ndim)))
+
+
+def _from_start(indices: Any, length: int) -> Any:
+    """Indices that count from the start; those below ``-length`` stay out of range."""
+    wide = indices.astype(np.int64)
+    return wide + (wide < 0) * length
+
+
+def _fit_along(x: Any, indices: Any, axis: int) -> bool:
+    own, other = list(x.shape), list(indices.shape)
+    return (
+        len(own) == len(other) and own[:axis] + own[axis + 1 :] == other[:axis] + other[axis + 1 :]
+    )
