@@ -189,6 +189,8 @@ class Compiling:
         if off or thread.listeners or _device.accelerated:
             return None
         programs = self._programs
+        if programs is not None and kind in programs.own:
+            return None
         if programs is None or not programs.hold(kind):
             from tapegrad.training.programs import Programs  # which loads Numba
 

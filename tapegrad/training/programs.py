@@ -30,6 +30,8 @@ class Programs:
 
     Attributes
     ----------
+    own : frozenset of str
+        Kinds of steps that the user wrote, and that are not recorded for this reason.
     notes : Notes
         What steps of training note.
     """
@@ -53,8 +55,11 @@ class Programs:
             "predict": RecordedStep(model._predict, self._holds_layers, self._report),
         }
         self.notes = Notes(model)
+        wanted = model._jit_compile is True
+        self.own = frozenset(kind for kind in made if model._own_steps(kind) and not wanted)
         self._steps: dict[str, RecordedStep | None] = {
-            kind: step if self._wanted(kind) else None for kind, step in made.items()
+            kind: step if self._changes < _CHANGES and kind not in self.own else None
+            for kind, step in made.items()
         }
 
     def step(self, kind: str) -> RecordedStep | None:
@@ -86,13 +91,6 @@ class Programs:
                 return False
             self._lists = lists
         return self._layers.unchanged()
-
-    def _wanted(self, kind: str) -> bool:
-        """Whether a step is recorded: not one of the user's own, unless that was asked for."""
-        if self._changes >= _CHANGES:
-            return False
-        model = self._model
-        return model._jit_compile is True or not model._own_steps(kind)
 
     def _ran(self) -> bool:
         return any(step is not None and step.ran for step in self._steps.values())

@@ -55,9 +55,11 @@ class Watch:
                 self._parts.append((attributes, _of_steps(attributes)))
             else:
                 self._whole.append((attributes, [*attributes.values()]))
-            if not type(each).__module__.startswith("tapegrad."):
+            if not type(each).__module__.startswith("tapegrad."):  # whose lists users change
                 self._containers += [
-                    (value, value.copy()) for value in attributes.values() if _is_container(value)
+                    (value, value.copy())
+                    for name, value in attributes.items()
+                    if _is_container(value) and not name.startswith("_")
                 ]
 
     def unchanged(self) -> bool:

@@ -70,7 +70,8 @@ def check_fit(stack, x, y, *, epochs=4, programs=True, calls=None, **options):
         given = {k: v() if k == "callbacks" else v for k, v in calls.items()}
         history = model.fit(x, y, epochs=epochs, **given)
         found = numbers(model)
-        results.append((history.history, history.epoch, found, model.predict(x, verbose=0)))
+        outputs = model.predict(x, batch_size=calls["batch_size"], verbose=0)
+        results.append((history.history, history.epoch, found, outputs))
     (one_history, one_epochs, one, one_outputs), (history, whole, other, outputs) = results
     assert history == one_history
     assert whole == one_epochs
@@ -169,7 +170,7 @@ STACKS = {
     ),
     "embedding": (
         lambda: [
-            layers.Embedding(9, 4, input_length=5),
+            layers.Embedding(9, 4),
             layers.GlobalAveragePooling1D(),
             layers.Dense(3, "softmax"),
         ],
@@ -198,14 +199,11 @@ def test_stateful_layers(kind):
         return [kind(3, stateful=True, input_shape=(5, 3)), layers.Dense(3, "softmax")]
 
     model = check_fit(stack, SEQUENCES, CLASSES[:40], calls={"shuffle": False})
-    carried = model.layers[0].carried_states()
     again = network(stack, jit=False)
     again.fit(SEQUENCES, CLASSES[:40], 8, 4, shuffle=False, verbose=0)
-    again.predict(SEQUENCES, 8)
-    model.predict(SEQUENCES, 8)
+    again.predict(SEQUENCES, 8)  # as was done with the other one
     for one, other in zip(again.layers[0].carried_states(), model.layers[0].carried_states()):
         np.testing.assert_array_equal(one, other)
-    assert carried is not None
 
 
 # ---- optimizers --------------------------------------------------------------------------
@@ -229,7 +227,7 @@ SETTINGS = {
     "schedule": {"learning_rate": tg.optimizers.schedules.ExponentialDecay(0.1, 5, 0.9)},
     "function": {"learning_rate": lambda step: 0.1 / (1 + float(step))},
 }
-EAGER = ("means put in place", "accumulated")
+EAGER = ("accumulated",)
 """What depends on values in Python."""
 
 
@@ -319,6 +317,7 @@ def test_metrics_of_numbers():
     ],
     ids=lambda calls: next(iter(calls)),
 )
+@pytest.mark.filterwarnings("ignore:The arrays ended after 3 batches")
 def test_ways_of_fit(calls):
     check_fit(
         NETWORKS["dropout"],
