@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ _ATTEMPTS = 3
 class _Entry:
     """What is known of calls with one signature."""
 
-    __slots__ = ("attempts", "differentiable", "eager", "program", "structure")
+    __slots__ = ("attempts", "differentiable", "eager", "program", "structure", "used")
 
     def __init__(self) -> None:
         self.program: Program | None = None
@@ -37,6 +36,7 @@ class _Entry:
         self.structure: Structure | None = None
         self.eager = False
         self.attempts = 0
+        self.used = 0  # the call that needed it last
 
 
 class JitFunction:
@@ -54,8 +54,9 @@ class JitFunction:
         functools.update_wrapper(self, function)
         self._donated = donate_argnums
         self._function = function
-        self._entries: OrderedDict[Any, _Entry] = OrderedDict()
+        self._entries: dict[Any, _Entry] = {}
         self._cache_size = cache_size
+        self._calls = 0
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -74,6 +75,7 @@ class JitFunction:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._new_entry(key)
+        entry.used = self._calls = self._calls + 1
         program = entry.program
         if program is not None:
             if self._donated:
@@ -114,10 +116,9 @@ class JitFunction:
 
     def _new_entry(self, key: Any) -> _Entry:
         with self._lock:
-            entry = self._entries.setdefault(key, _Entry())
-            while len(self._entries) > self._cache_size:
-                self._entries.popitem(last=False)
-        return entry
+            while len(self._entries) >= max(self._cache_size, 1) and key not in self._entries:
+                del self._entries[min(self._entries, key=lambda k: self._entries[k].used)]
+            return self._entries.setdefault(key, _Entry())
 
     def _under_tapes(
         self, key: Any, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -127,6 +128,7 @@ class JitFunction:
             return self._function(*args, **kwargs)
         watched = watched_leaves(args, kwargs)
         entry = self._entries.get((key, watched)) or self._new_entry((key, watched))
+        entry.used = self._calls = self._calls + 1
         if entry.eager:
             return self._function(*args, **kwargs)
         pair = entry.differentiable
