@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from tapegrad import ops
+from tapegrad._core.host_call import call_on_host
 from tapegrad._core.operators import Operators
+from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor, tensor
 from tapegrad.layers.base import Layer, Shape
 from tapegrad.layers.preprocessing.quantiles import boundaries, merged, summarized
@@ -112,13 +114,17 @@ class CategoryEncoding(Layer):
                 )
             count_weights = as_tensor(count_weights).astype(self._dtype)
         indices = inputs if inputs.dtype.kind in "iu" else inputs.astype("int64")
+        call_on_host(self._check, indices)
+        return _encode(indices, self.num_tokens, self.output_mode, self._dtype, count_weights)
+
+    def _check(self, indices: Tensor) -> None:
+        """Raise ValueError if there are other numbers than those of tokens."""
         values = indices.numpy()
         if values.size and not (values.min() >= 0 and values.max() < self.num_tokens):
             raise ValueError(
                 f"Layer {self.name} (CategoryEncoding): the input has values from {values.min()} "
                 f"to {values.max()}, expected 0 to {self.num_tokens - 1}, below num_tokens."
             )
-        return _encode(indices, self.num_tokens, self.output_mode, self._dtype, count_weights)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the output's shape for an input's."""
@@ -218,10 +224,10 @@ class Discretization(Layer):
                 f"Layer {self.name} (Discretization): there are no bounds yet; call adapt(data) "
                 "first, or give bin_boundaries."
             )
-        indices = np.digitize(as_tensor(inputs).numpy(), self.bin_boundaries).astype(np.int32)
+        indices = _interval(as_tensor(inputs), np.asarray(self.bin_boundaries, np.float64))
         if self.output_mode == "int":
-            return tensor(indices)
-        return _encode(tensor(indices), self._depth(), self.output_mode, self._dtype)
+            return indices
+        return _encode(indices, self._depth(), self.output_mode, self._dtype)
 
     def _depth(self) -> int:
         if self.bin_boundaries is not None:
@@ -244,3 +250,12 @@ class Discretization(Layer):
         if self.bin_boundaries is not None:
             config |= {"bin_boundaries": list(self.bin_boundaries), "num_bins": None}
         return config
+
+
+def _interval(values: Tensor, bounds: np.ndarray) -> Tensor:
+    """Return the number of the interval that each value lies in."""
+    if thread.recorder is None or not (bounds[:-1] <= bounds[1:]).all():
+        return tensor(np.digitize(values.numpy(), bounds).astype(np.int32))
+    # The same in operations, which can be recorded; NaN lies above all bounds.
+    below = ops.less(values.astype("float64").reshape((*values.shape, 1)), bounds)
+    return ops.sum(ops.logical_not(below).astype("int32"), axis=-1).astype("int32")
