@@ -20,6 +20,8 @@ function                 what it shows
 ``latent_space``         the codes of samples, as points in a plane
 ``network``              the layers of a model and how they are connected
 ``plot_model``           the same, into a file
+``program``              the operations of a recorded program
+``memory``               what lies in its memory, and how long
 ``save``                 writes a figure, whole or not at all
 =======================  ========================================================
 """
@@ -29,7 +31,9 @@ from tapegrad.plot.curves import learning_curves
 from tapegrad.plot.distributions import distributions
 from tapegrad.plot.images import feature_maps, filters, image_grid
 from tapegrad.plot.latent import latent_space
+from tapegrad.plot.memory import memory
 from tapegrad.plot.network import network, plot_model
+from tapegrad.plot.program import program
 from tapegrad.plot.regression import predicted_and_true, residuals
 from tapegrad.plot.series import forecast
 from tapegrad.plot.style import save
@@ -44,9 +48,11 @@ __all__ = [
     "image_predictions",
     "latent_space",
     "learning_curves",
+    "memory",
     "network",
     "plot_model",
     "predicted_and_true",
+    "program",
     "residuals",
     "save",
     "table_predictions",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["Layout", "lay_out"]
+__all__ = ["Layout", "lay_out", "ranks_of"]
 
 _SWEEPS = 12
 
@@ -33,7 +33,37 @@ class Layout:
         self.routes: dict[tuple[int, int], list[tuple[int, float]]] = {}
 
 
-def lay_out(widths: Sequence[float], edges: Sequence[tuple[int, int]], gap: float = 1.0) -> Layout:
+def ranks_of(count: int, edges: Sequence[tuple[int, int]], sources_first: bool = True) -> list[int]:
+    """Return each node's rank: one more than the largest of those from which edges lead to it.
+
+    Parameters
+    ----------
+    count
+        The number of nodes.
+    edges
+        As for `lay_out`.
+    sources_first
+        Whether nodes that no edge leads to stand in the first rank; otherwise they stand right
+        before the first that they lead to.
+    """
+    rank = [0] * count
+    for source, target in sorted(edges, key=lambda edge: edge[1]):
+        rank[target] = max(rank[target], rank[source] + 1)
+    if not sources_first:
+        led_to = {target for _, target in edges}
+        for node in range(count):
+            after = [rank[target] for source, target in edges if source == node]
+            if node not in led_to and after:
+                rank[node] = min(after) - 1
+    return rank
+
+
+def lay_out(
+    widths: Sequence[float],
+    edges: Sequence[tuple[int, int]],
+    gap: float = 1.0,
+    rank: Sequence[int] | None = None,
+) -> Layout:
     """Find places for nodes.
 
     Parameters
@@ -44,6 +74,8 @@ def lay_out(widths: Sequence[float], edges: Sequence[tuple[int, int]], gap: floa
         Pairs of nodes ``(source, target)``; sources have smaller numbers than targets.
     gap
         The space between neighbours.
+    rank
+        Each node's rank; without it that of `ranks_of`.
 
     Examples
     --------
@@ -51,9 +83,7 @@ def lay_out(widths: Sequence[float], edges: Sequence[tuple[int, int]], gap: floa
     >>> layout.rank, layout.place
     ([0, 1, 1], [1.0, 0.0, 2.0])
     """
-    rank = [0] * len(widths)
-    for source, target in sorted(edges, key=lambda edge: edge[1]):
-        rank[target] = max(rank[target], rank[source] + 1)
+    rank = list(ranks_of(len(widths), edges) if rank is None else rank)
     all_ranks, all_widths = list(rank), list(widths)
     links: list[tuple[int, int]] = []
     passed: dict[tuple[int, int], list[int]] = {}

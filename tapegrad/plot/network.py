@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from dataclasses import dataclass, field
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from matplotlib.path import Path
 
 from tapegrad._core.nest import flatten
 from tapegrad.layers import InputLayer, Layer, Operation
 from tapegrad.models import Model
-from tapegrad.plot._layered import Layout, lay_out
-from tapegrad.plot.style import BLUE, GREY, INK, new_figure, save, styled
+from tapegrad.plot._boxes import Box, draw_boxes
+from tapegrad.plot.style import BLUE, GREY, save, styled
 
 __all__ = ["network", "plot_model"]
-
-# Inches.
-_LINE = 0.17
-_MARGIN = 0.09
-_BETWEEN_RANKS = 0.38
-_BETWEEN_BOXES = 0.3
-_LETTER = 0.078
 
 _FILLS = {"input": "#e8e8e8", "operation": "#ffffff", "layer": "#e3f0f8", "model": "#fdeee3"}
 
 
-@dataclass
-class _Box:
-    """One layer's box: its lines of text, the first in bold."""
-
-    lines: list[str]
-    kind: str
-    sources: list[int] = field(default_factory=list)
-
-    @property
-    def width(self) -> float:
-        return max(len(line) for line in self.lines) * _LETTER + 2 * _MARGIN + 0.1
-
-    @property
-    def height(self) -> float:
-        return len(self.lines) * _LINE + 2 * _MARGIN
+def _box(lines: list[str], kind: str, sources: list[int] | None = None) -> Box:
+    return Box(
+        lines,
+        fill=_FILLS[kind],
+        edge=GREY if kind in ("input", "operation") else BLUE,
+        rounding=0.12 if kind == "operation" else 0.05,
+        sources=sources or [],
+    )
 
 
 @styled
@@ -96,9 +78,9 @@ def network(
         "activations": show_layer_activations,
         "trainable": show_trainable,
     }
-    boxes: list[_Box] = []
+    boxes: list[Box] = []
     _collect(model, {}, boxes, options, expand_nested, "")
-    return _draw(boxes, upright=rankdir == "TB")
+    return draw_boxes(boxes, upright=rankdir == "TB")
 
 
 def plot_model(
@@ -154,7 +136,7 @@ show_trainable
 def _collect(
     model: Model,
     made: dict[int, int],
-    boxes: list[_Box],
+    boxes: list[Box],
     options: dict[str, bool],
     expand: bool,
     prefix: str,
@@ -168,7 +150,7 @@ def _collect(
         if id(symbol) not in made:
             assert symbol.node is not None
             made[id(symbol)] = len(boxes)
-            boxes.append(_Box(_lines(symbol.node.layer, [symbol], options, prefix), "input"))
+            boxes.append(_box(_lines(symbol.node.layer, [symbol], options, prefix), "input"))
     for node in graph.nodes:
         outputs = flatten(node.outputs)
         sources = [made[id(symbol)] for symbol in node.inputs]
@@ -184,7 +166,7 @@ def _collect(
         kind = "model" if isinstance(layer, Model) else kind
         for symbol in outputs:
             made[id(symbol)] = len(boxes)
-        boxes.append(_Box(_lines(layer, outputs, options, prefix), kind, sources))
+        boxes.append(_box(_lines(layer, outputs, options, prefix), kind, sources))
     return made
 
 
@@ -216,110 +198,3 @@ def _lines(layer: Layer, outputs: list[Any], options: dict[str, bool], prefix: s
 def _shape_text(shape: tuple[int | None, ...]) -> str:
     """Return the shape of a sample; the samples themselves go without saying."""
     return " × ".join("?" if n is None else str(n) for n in shape[1:]) or "one number"
-
-
-# ---- how it is drawn -----------------------------------------------------------------
-
-
-def _draw(boxes: list[_Box], upright: bool) -> Figure:
-    edges = sorted({(source, target) for target, box in enumerate(boxes) for source in box.sources})
-    breadths = [box.width if upright else box.height for box in boxes]
-    layout = lay_out(breadths, edges, _BETWEEN_BOXES)
-    depths = [box.height if upright else box.width for box in boxes]
-    starts, thickness, length = _rank_starts(layout, depths)
-    left = min(p - b / 2 for p, b in zip(layout.place, breadths))
-    right = max(p + b / 2 for p, b in zip(layout.place, breadths))
-    for points in layout.routes.values():
-        left = min([left, *(p for _, p in points)])
-        right = max([right, *(p for _, p in points)])
-
-    def position(rank: int, place: float) -> tuple[float, float]:
-        along = starts[rank] + thickness[rank] / 2
-        across = place - left + 0.15
-        return (across, length - along) if upright else (along, right - place + 0.15)
-
-    breadth = right - left + 0.3
-    width, height = (breadth, length) if upright else (length, breadth)
-    figure = new_figure(width, height)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set_xlim(0, width)
-    axes.set_ylim(0, height)
-    axes.axis("off")
-    for source, target in edges:
-        points = [position(layout.rank[source], layout.place[source])]
-        points += [position(rank, place) for rank, place in layout.routes[source, target]]
-        points.append(position(layout.rank[target], layout.place[target]))
-        _draw_edge(axes, points, depths[source] / 2, depths[target] / 2, upright)
-    for index, box in enumerate(boxes):
-        _draw_box(axes, box, *position(layout.rank[index], layout.place[index]))
-    return figure
-
-
-def _rank_starts(layout: Layout, depths: list[float]) -> tuple[list[float], list[float], float]:
-    """Return where each rank begins, how thick it is, and where the last one ends."""
-    thickness = [0.0] * (max(layout.rank) + 1)
-    for rank, depth in zip(layout.rank, depths):
-        thickness[rank] = max(thickness[rank], depth)
-    starts, position = [], 0.15
-    for depth in thickness:
-        starts.append(position)
-        position += depth + _BETWEEN_RANKS
-    return starts, thickness, position - _BETWEEN_RANKS + 0.15
-
-
-def _draw_box(axes: Any, box: _Box, x: float, y: float) -> None:
-    rounding = 0.12 if box.kind == "operation" else 0.05
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - box.width / 2, y - box.height / 2),
-            box.width,
-            box.height,
-            boxstyle=f"round,pad=0,rounding_size={rounding}",
-            facecolor=_FILLS[box.kind],
-            edgecolor=GREY if box.kind in ("input", "operation") else BLUE,
-            linewidth=1.0,
-            zorder=2,
-        )
-    )
-    top = y + box.height / 2 - _MARGIN - _LINE / 2
-    for index, line in enumerate(box.lines):
-        axes.text(
-            x,
-            top - index * _LINE,
-            line,
-            ha="center",
-            va="center_baseline",
-            fontsize=8.5 if index == 0 else 8.0,
-            fontweight="bold" if index == 0 else "normal",
-            color=INK if index == 0 else "#444444",
-            zorder=3,
-        )
-
-
-def _draw_edge(
-    axes: Any, points: list[tuple[float, float]], before: float, after: float, upright: bool
-) -> None:
-    """Draw an arrow through points, leaving and reaching boxes in the direction of the flow."""
-    (x0, y0), (x1, y1) = points[0], points[-1]
-    if upright:
-        points = [(x0, y0 - before), *points[1:-1], (x1, y1 + after)]
-    else:
-        points = [(x0 + before, y0), *points[1:-1], (x1 - after, y1)]
-    vertices, codes = [points[0]], [Path.MOVETO]
-    for (xa, ya), (xb, yb) in itertools.pairwise(points):
-        middle_x, middle_y = (xa + xb) / 2, (ya + yb) / 2
-        bends = [(xa, middle_y), (xb, middle_y)] if upright else [(middle_x, ya), (middle_x, yb)]
-        vertices += [*bends, (xb, yb)]
-        codes += [Path.CURVE4] * 3
-    axes.add_patch(
-        FancyArrowPatch(
-            path=Path(vertices, codes),
-            arrowstyle="-|>,head_length=3.5,head_width=2",
-            color=GREY,
-            linewidth=1.1,
-            shrinkA=0,
-            shrinkB=0,
-            zorder=1,
-        )
-    )
