@@ -5,7 +5,8 @@ long as many a kernel. While a program runs, threads of this pool therefore wait
 region with open eyes: handing one over takes a fraction of a microsecond. Some time after the
 last region they go to sleep, so that an idle program costs nothing.
 
-A region is a block and a number of parts. Its owner and the pool take parts until none is left:
+A region is a block and a number of parts. Its owner takes parts from the first on and the pool
+from the last, until none is left, so that each mostly works where it worked the time before:
 whoever is not there, because the system runs something else on its core, is not waited for, but
 for the part that it has begun. Which thread runs a part decides on no bit of the result.
 
@@ -14,9 +15,10 @@ owner waiting. After that has happened the pool rests for a while: on a machine 
 already, one thread is quicker than two.
 
 The state is one array of 64-bit words. The *ticket* word holds the number of the region, of its
-parts, and of parts taken, so that one atomic addition takes a part and says of which region. The
-block and record of a region stand in one of `_SLOTS` slots, by its number. A slot is written
-again long after; and whoever has taken a part of a region keeps its owner from ending it.
+parts, and of parts taken from either end, so that one atomic addition takes a part and says of
+which region. The block and record of a region stand in one of `_SLOTS` slots, by its number. A
+slot is written again long after; and whoever has taken a part of a region keeps its owner from
+ending it.
 """
 
 from __future__ import annotations
@@ -44,12 +46,14 @@ _SPIN = 0
 _TICKET, _OWNED, _AWAKE, _PAUSED = _LINE, 2 * _LINE, 3 * _LINE, 4 * _LINE
 _SLOT_WORDS, _SLOTS = _LINE, 64
 _FIRST_SLOT = 5 * _LINE
-# Parts of the ticket word, from the lowest bit: parts taken, parts in all, number of the region.
-_PART_BITS = 20
+# Parts of the ticket word, from the lowest bit: how many parts the pool has taken, how many the
+# owner, how many there are, and the number of the region.
+_PART_BITS = 16
 _MASK = (1 << _PART_BITS) - 1
+_OWN = 1 << _PART_BITS
 MOST_PARTS = 1 << (_PART_BITS - 1)
-"""Parts of a region; the counter of parts taken goes a little beyond them."""
-_REGION_MASK = (1 << (62 - 2 * _PART_BITS)) - 1
+"""Parts of a region; the counters of parts taken go a little beyond them."""
+_REGION_MASK = (1 << (63 - 3 * _PART_BITS)) - 1
 
 SPIN_SECONDS = 200e-6
 """How long a thread waits for the next region before it goes to sleep."""
@@ -164,18 +168,19 @@ def run_in_pool(block, record, count):  # type: ignore[no-untyped-def]
         atomic_add(state + 8 * _OWNED, -1)
         return False
     ticket = state + 8 * _TICKET
-    region = ((atomic_load(ticket) >> (2 * _PART_BITS)) + 1) & _REGION_MASK
+    region = ((atomic_load(ticket) >> (3 * _PART_BITS)) + 1) & _REGION_MASK
     slot = state + 8 * (_FIRST_SLOT + _SLOT_WORDS * (region % _SLOTS))
     words = int64_at(slot)
     words[0] = block
     words[1] = record
     words[2] = 0
-    atomic_store(ticket, (region << (2 * _PART_BITS)) | (count << _PART_BITS))
+    atomic_store(ticket, (region << (3 * _PART_BITS)) | (count << (2 * _PART_BITS)))
     own = 0
     begun = cycles()
     while True:
-        part = atomic_add(ticket, 1) & _MASK
-        if part >= count:
+        word = atomic_add(ticket, _OWN)
+        part = (word >> _PART_BITS) & _MASK
+        if part + (word & _MASK) >= count:
             break
         call_block(block, record, part, part + 1)
         own += 1
@@ -189,6 +194,13 @@ def run_in_pool(block, record, count):  # type: ignore[no-untyped-def]
     return True
 
 
+@kernel(inline=True)
+def _left(word):  # type: ignore[no-untyped-def]
+    """Parts of a region that nobody has taken, by its ticket."""
+    taken = (word & _MASK) + ((word >> _PART_BITS) & _MASK)
+    return ((word >> (2 * _PART_BITS)) & _MASK) - taken
+
+
 def _serve(state):  # type: ignore[no-untyped-def]
     """Take parts of regions until there was none for a while."""
     spin_cycles = int64_at(state)[_SPIN]
@@ -198,11 +210,11 @@ def _serve(state):  # type: ignore[no-untyped-def]
     looks = 0
     while True:
         word = atomic_load(ticket)
-        if (word & _MASK) < ((word >> _PART_BITS) & _MASK):
+        if _left(word) > 0:
             word = atomic_add(ticket, 1)
-            part, count = word & _MASK, (word >> _PART_BITS) & _MASK
-            if part < count:
-                region = word >> (2 * _PART_BITS)
+            if _left(word) > 0:
+                part = ((word >> (2 * _PART_BITS)) & _MASK) - 1 - (word & _MASK)
+                region = word >> (3 * _PART_BITS)
                 slot = state + 8 * (_FIRST_SLOT + _SLOT_WORDS * (region % _SLOTS))
                 words = int64_at(slot)
                 call_block(words[0], words[1], part, part + 1)
