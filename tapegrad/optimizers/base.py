@@ -292,6 +292,15 @@ class Optimizer(PlanMethods, StateMethods, PerVariableMethods, Configurable):
                 raise ValueError(f"{self.name}: there is no running mean of {variable.name!r}.")
             variable.assign(self._groups.slots[position]["average"].value)
 
+    def _phase(self) -> tuple[bool, int]:
+        """Return whether the next step is an update, and how many steps are alike from there on.
+
+        With gradient accumulation steps are of two kinds, and each kind is recorded for itself.
+        """
+        place = self._iterations._tensor._data.item() % self._every
+        due = place == self._every - 1
+        return due, 1 if due else self._every - 1 - place
+
     # ---- settings --------------------------------------------------------------------
 
     @property

@@ -71,6 +71,7 @@ class ManySteps:
             step(*next(walk))
             return 1
         count = min(most, max(1, int(SECONDS / entry.seconds))) if entry.seconds else 1
+        count = min(count, step.alike or count)
         order = self._in_order if walk.order is None else walk.order
         before, skipped = divmod(first, size)
         if skipped:
@@ -89,7 +90,9 @@ class ManySteps:
         the generator that the orders of the epochs are drawn from.
         """
         entries = [self._entry(step, size) for size in self._sizes()]
-        if most < 2 or step.eager or not all(entry.seconds for entry in entries):
+        if most < 2 or step.eager or step.alike is not None:
+            return 0
+        if not all(entry.seconds for entry in entries):
             return 0
         if any(entry.many is None or not entry.many.is_native for entry in entries):
             return 0
@@ -141,7 +144,7 @@ class ManySteps:
     def _entry(self, step: RecordedStep, size: int) -> Recorded:
         """Return what is known of a step on batches of a size."""
         known = self._entries.get(size)
-        if known is None or known[0] is not step:
+        if known is None or known[0] is not step or step.alike is not None:
             batch = tuple([_first_rows(part, size) for part in self._parts])
             known = self._entries[size] = step, step.entry(batch)
         return known[1]

@@ -50,7 +50,7 @@ class Programs:
         further = [model.optimizer, *penalties, *constraints, *losses, *measured]
         self._further = Watch([each for each in further if each is not None])
         made = {
-            "train": RecordedStep(model._train, self.holds, self._report),
+            "train": RecordedStep(model._train, self.holds, self._report, model.optimizer),
             "test": RecordedStep(model._test, self.holds, self._report),
             "predict": RecordedStep(model._predict, self._holds_layers, self._report),
         }

@@ -67,6 +67,19 @@ class Recorded:
         return self._many
 
 
+class _StepRecorder(Recorder):
+    """A recorder that lets a step read Variables on whose values its programs are told apart."""
+
+    def __init__(self, told_apart_by: tuple[Variable, ...]) -> None:
+        super().__init__()
+        self._told_apart_by = told_apart_by
+
+    def read(self, value: Any) -> None:
+        """End the recording, unless the value is that of one of these Variables."""
+        if not any(value is variable._tensor for variable in self._told_apart_by):
+            super().read(value)
+
+
 class RecordedStep:
     """A step of a model, run as a program from the third batch of the same shapes on.
 
@@ -79,6 +92,8 @@ class RecordedStep:
         it was first asked.
     report
         Called with the reason if the step cannot be recorded.
+    optimizer
+        Whose steps are of two kinds, if it accumulates gradients.
 
     Attributes
     ----------
@@ -93,22 +108,32 @@ class RecordedStep:
         step: Callable[..., Any],
         unchanged: Callable[[], bool],
         report: Callable[[str], None],
+        optimizer: Any = None,
     ) -> None:
         self._step = step
         self._unchanged = unchanged
         self._report = report
         self._entries: OrderedDict[Any, Recorded] = OrderedDict()
         self._lock = threading.RLock()
+        self._optimizer = None if optimizer is None or optimizer._every == 1 else optimizer
         self.eager = False
         self.ran = False
 
     def entry(self, batch: tuple[Any, ...]) -> Recorded:
-        """Return what is known of batches with the shapes of this one."""
-        return self._entry(flatten_call(batch, {})[0])
+        """Return what is known of the step that comes on batches with the shapes of this one."""
+        key = flatten_call(batch, {})[0]
+        return self._entry(key if self._optimizer is None else (self._optimizer._phase()[0], key))
+
+    @property
+    def alike(self) -> int | None:
+        """How many steps from the next one on are of one kind; None if all are."""
+        return None if self._optimizer is None else self._optimizer._phase()[1]
 
     def __call__(self, *batch: Any) -> Any:
         """Take a step on a batch: nests of arrays, or None."""
         key, leaves = flatten_call(batch, {})
+        if self._optimizer is not None:
+            key = self._optimizer._phase()[0], key
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entry(key)
@@ -135,7 +160,8 @@ class RecordedStep:
 
     def _record(self, entry: Recorded, batch: tuple[Any, ...]) -> Any:
         """Take the step, and make a program of what it did."""
-        recorder = Recorder()
+        known = () if self._optimizer is None else (self._optimizer._iterations,)
+        recorder = _StepRecorder(known)
         parts, _ = rebuild(batch, {}, recorder.input)
         with recorder:
             result = self._step(*parts)

@@ -227,19 +227,16 @@ SETTINGS = {
     "schedule": {"learning_rate": tg.optimizers.schedules.ExponentialDecay(0.1, 5, 0.9)},
     "function": {"learning_rate": lambda step: 0.1 / (1 + float(step))},
 }
-EAGER = ("accumulated",)
-"""What depends on values in Python."""
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-@pytest.mark.filterwarnings("ignore:.*runs eagerly")
 def test_settings_of_optimizers(name):
     check_fit(
         NETWORKS["dense"],
         X,
         CLASSES,
         optimizer=lambda: SGD(**{"learning_rate": 0.1, **SETTINGS[name]}),
-        programs=name not in EAGER,
+        epochs=7,
     )
 
 
