@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from tapegrad._core.nest import flatten, map_structure, pack_like
+from tapegrad._core.state import no_record
 from tapegrad._core.tensor import Tensor
 from tapegrad.callbacks import CallbackList
 from tapegrad.training.choose import choose_source
 from tapegrad.training.epochs import Epochs
+from tapegrad.training.many_steps import ManySteps
 from tapegrad.training.on_batch import OnBatch
 from tapegrad.training.sources import ArraySource, Source
 from tapegrad.training.steps import Steps
@@ -163,6 +165,10 @@ class Evaluating(OnBatch):
         own_step = type(self).test_step is not Steps.test_step
         count = 0
         data.restart()
+        if not callbacks.want_each_test_batch and not self._own_steps("test"):
+            many = ManySteps.of(data)
+            if many is not None and self._recorded("test") is not None:
+                return self._evaluate_at_once(data, many, callbacks)
         for step, batch in enumerate(data.epoch()):
             callbacks.on_test_batch_begin(step)
             logs = self._test_logs(batch)
@@ -174,6 +180,27 @@ class Evaluating(OnBatch):
                 break
         else:
             data.explain_short(count)
+        callbacks.on_test_end(logs)
+        return dict(logs)
+
+    def _evaluate_at_once(
+        self, data: Epochs, many: ManySteps, callbacks: CallbackList
+    ) -> dict[str, Any]:
+        """Evaluate arrays, many batches in one call."""
+        taken = 0
+        while (stretch := data.stretch(taken)) is not None:
+            walk, most = stretch
+            with no_record():
+                step = self._recorded("test")
+                if step is None:
+                    self.test_step(self._batch(next(walk)))
+                    count = 1
+                else:
+                    count = many.take(step, walk, most)
+            data.took(count)
+            taken += count
+        logs = self.get_metrics_result()
+        data.explain_short(taken)
         callbacks.on_test_end(logs)
         return dict(logs)
 

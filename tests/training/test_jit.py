@@ -632,6 +632,45 @@ def test_own_steps_run_eagerly():
     assert ran(model, "predict")
 
 
+class Written(tg.Sequential):
+    """A model with a training step of its own that tensors pass through."""
+
+    reads = False
+
+    def train_step(self, data):
+        x, y = data
+        with tg.Tape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {"loss": float(loss) if self.reads else loss}
+
+
+@pytest.mark.filterwarnings("error")
+def test_own_steps_are_recorded_if_that_was_asked_for():
+    results = []
+    for jit in (False, True):
+        tg.set_seed(0)
+        model = Written(NETWORKS["dropout"]())
+        model.compile("adam", SPARSE, jit_compile=jit)
+        history = model.fit(X, CLASSES, 8, 4, verbose=0).history
+        results.append((history, numbers(model)))
+    assert results[0][0] == results[1][0]
+    assert_same(results[0][1], results[1][1])
+    assert ran(model)
+
+
+def test_own_steps_that_read_values_are_told_each_time():
+    tg.set_seed(0)
+    model = Written(NETWORKS["dropout"]())
+    model.reads = True
+    model.compile("adam", SPARSE, jit_compile=True)
+    with pytest.warns(RuntimeWarning, match=r"runs eagerly: .*test_jit\.py, line") as told:
+        model.fit(X, CLASSES, 8, 4, verbose=0)
+    assert len(told) == 2  # for whole batches and for the last one
+    assert not ran(model)
+
+
 def test_false_and_run_eagerly_record_nothing():
     for options in ({"jit": False}, {"run_eagerly": True}):
         model = network(NETWORKS["dense"], **options)
