@@ -40,7 +40,9 @@ def describe(plan: Plan) -> str:
     for columns, step in zip(operations, plan.steps, strict=True):
         lines += [_line(cells, widths) for cells in zip_longest(*columns, fillvalue="")]
         if not step.native:
-            lines.append(f"{'':{widths[0]}}  in Python, since {step.reason}")
+            known = step.reason != step.operation.name
+            reason = step.reason if known else "it has no lowering"
+            lines.append(f"{'':{widths[0]}}  in Python: {reason}"[:_WIDTH])
     return "\n".join(lines)
 
 

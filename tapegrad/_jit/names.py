@@ -149,7 +149,7 @@ def _values(parameter: Any) -> Iterator[Value]:
 
 
 def place_of(plan: Plan, names: Names, value: Value) -> str:
-    """Where a result lies: at a byte of the arena, in a Variable, or in the caller's memory."""
+    """Where a result lies: at a byte of the arena, in a Variable, or in memory of the caller."""
     operand = plan.operands[value]
     offset = plan.placements.get(operand.buffer)
     if offset is not None:
@@ -157,4 +157,7 @@ def place_of(plan: Plan, names: Names, value: Value) -> str:
     for buffer, variable in plan.variables:
         if buffer == operand.buffer:
             return names.of_variable(variable)
+    for output in plan.outputs:
+        if output.buffer == operand.buffer and output.donated is not None:
+            return f"input {output.donated}"
     return "output"
