@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from tapegrad._core.masking import get_mask
 from tapegrad._core.nest import flatten
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad._jit.compiler import compile_trace
 from tapegrad._jit.epoch import EpochProgram
 from tapegrad._jit.program import Program
-from tapegrad._jit.recorder import Recorder
+from tapegrad._jit.recorder import LeftOverError, Recorder
 from tapegrad._jit.signature import Structure, flatten_call, rebuild
-from tapegrad._jit.trace import Trace
+from tapegrad._jit.trace import INPUT, RESULT, Trace, Value
 
 __all__ = ["Recorded", "RecordedStep"]
 
@@ -78,6 +80,25 @@ class _StepRecorder(Recorder):
         """End the recording, unless the value is that of one of these Variables."""
         if not any(value is variable._tensor for variable in self._told_apart_by):
             super().read(value)
+
+    def value_of(self, argument: Any) -> Value:
+        """Return what stands for a tensor; one of an earlier step ends the recording."""
+        try:
+            return super().value_of(argument)
+        except LeftOverError:
+            self.give_up("a tensor of an earlier step is used")
+            return self._constant(argument._data)
+
+    def outlived(self, returned: list[Tensor]) -> bool:
+        """Whether somebody keeps a tensor of the step besides those that it returned."""
+        carried = [part for tensor in returned for part in _carried(tensor)]
+        known = {id(tensor) for tensor in [*returned, *carried]}
+        alive = [
+            reference()
+            for reference, value in self._known.values()
+            if value.kind in (INPUT, RESULT)
+        ]
+        return any(tensor is not None and id(tensor) not in known for tensor in alive)
 
 
 class RecordedStep:
@@ -169,11 +190,14 @@ class RecordedStep:
             for tensor in structure.tensors:
                 recorder.output(tensor)
         recorder.finish()
+        del parts
         with self._lock:
             self._take(entry, recorder, structure, result)
         return result
 
-    def _take(self, entry: Recorded, recorder: Recorder, structure: Structure, result: Any) -> None:
+    def _take(
+        self, entry: Recorded, recorder: _StepRecorder, structure: Structure, result: Any
+    ) -> None:
         if recorder.failure is not None:
             entry.eager = True
             self._report(recorder.failure)
@@ -185,6 +209,9 @@ class RecordedStep:
         elif not self._unchanged():
             self.eager = True
             self._report("it changes attributes of the model, which a program would not repeat")
+        elif _outlived(recorder, structure.tensors):
+            self.eager = True
+            self._report("it keeps a tensor, which a program would not do again")
         elif not all(leaf is None or type(leaf) is Tensor for leaf in flatten(result)):
             entry.eager = True
             self._report("it returns something else than tensors")
@@ -192,6 +219,20 @@ class RecordedStep:
             entry.trace = recorder.trace
             entry.structure = structure.emptied()
             entry.program = compile_trace(recorder.trace)
+
+
+def _outlived(recorder: _StepRecorder, returned: list[Tensor]) -> bool:
+    if not recorder.outlived(returned):
+        return False
+    gc.collect()  # there may be cycles
+    return recorder.outlived(returned)
+
+
+def _carried(tensor: Tensor) -> list[Any]:
+    """Return the tensors that a tensor carries: its logits, and its mask."""
+    logits = None if tensor._origin is None else tensor._origin[1]
+    own = [part for part in (logits, get_mask(tensor)) if part is not None]
+    return own + [part for each in own for part in _carried(each)]
 
 
 def _nothing(tensor: Tensor) -> None:

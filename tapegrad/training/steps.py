@@ -197,14 +197,20 @@ class Steps(Compiling):
 
     def _predict(self, x: Any) -> Any:
         """Do what `predict_step` does."""
-        return self.predict_step(_as_data(x, None, None))
+        outputs = self.predict_step(_as_data(x, None, None))
+        self._forget_losses()
+        return outputs
 
     def _measure(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         if y is not None:
             self._compiled_metrics.update(y, y_pred, sample_weight)
+        self._forget_losses()
+
+    def _forget_losses(self) -> None:
+        """Let layers forget the losses of a step that is recorded: later ones have others."""
         if thread.recorder is not None:
             for layer in self._lists().layers:
-                layer._call_losses.clear()  # tensors of this step, which are not those of others
+                layer._call_losses.clear()
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
         """Return `compute_loss`, also one written for Keras before it had ``training``."""

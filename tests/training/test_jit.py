@@ -608,6 +608,23 @@ def test_layers_that_change_run_eagerly():
     check_fit(lambda: dense(Counting()), X, CLASSES, programs=False)
 
 
+KEPT = []
+
+
+class Remembering(layers.Layer):
+    """A layer that keeps a tensor from call to call, where nobody sees it."""
+
+    def call(self, inputs):
+        before = KEPT[-1] if KEPT and KEPT[-1].shape == inputs.shape else 0.0
+        KEPT.append(inputs)
+        return inputs + before
+
+
+@pytest.mark.filterwarnings("ignore:.*runs eagerly")
+def test_layers_that_keep_tensors_run_eagerly():
+    check_fit(lambda: KEPT.clear() or dense(Remembering()), X, CLASSES, programs=False)
+
+
 class OwnStep(tg.Sequential):
     """A model with a training step of its own, which counts in Python."""
 
