@@ -53,7 +53,9 @@ def sum_to_shape(x: Any, shape: tuple[int, ...]) -> Tensor:
 def unbroadcast(gradient: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
     """A gradient in the shape and dtype of what it belongs to."""
     if gradient._data.shape != shape:
-        if gradient._data.ndim >= len(shape) and gradient._data.size >= _size(shape):
+        size = gradient._data.size
+        # What is empty was broadcast from elements that are not.
+        if gradient._data.ndim >= len(shape) and (size >= _size(shape) or not size):
             gradient = _sum_to_shape(gradient, shape=shape)
         else:
             gradient = _broadcast_to(gradient, shape=shape)

@@ -77,6 +77,8 @@ class FlatVariables:
         data = self.parameters._tensor._data
         for variable, offset in zip(self.variables, self.offsets, strict=True):
             segment = data[offset : offset + variable.size].reshape(variable.shape)
+            if thread.recorder is not None:
+                thread.recorder.before_rebinding(variable)
             variable._bind(segment)
             variable._flat = self
 
@@ -91,6 +93,8 @@ class FlatVariables:
         for variable in self.variables:
             # What `Variable._is_shared` says, without a call: this runs at every step.
             if variable._flat is not self or getrefcount(variable._tensor) > _COUNT_WHEN_ALONE:
+                if thread.recorder is not None:
+                    thread.recorder.before_rebinding(self.parameters)
                 self.parameters._bind(self._zeros(self.parameters.size))
                 self._adopt(self.parameters._tensor._data)
                 break

@@ -26,13 +26,12 @@ def copy_overwritten(trace: Trace) -> Trace:
     """
     first, last = _uses(trace)
     position: dict[Value, int] = {}
-    for value in first:
-        if value.kind != VARIABLE:
-            continue
-        if value.must_copy is not None:
-            position[value] = min(first[value], value.must_copy)
     for number, operation in enumerate(trace.operations):
         for written in operation.written:
+            # A value that was held may be read by the very operation that writes, as a view.
+            end_of_use = last.get(written, -1)
+            if end_of_use > number or (written.moved and end_of_use == number):
+                position.setdefault(written, min(first[written], number))
             begin, end = written.interval
             for value in first:
                 if value.kind != VARIABLE or value in position:

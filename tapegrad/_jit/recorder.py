@@ -73,6 +73,7 @@ class Recorder:
         self.constants: dict[Value, Tensor] = {}
         self._seen: dict[int, Variable] = {}
         self._flats: set[int] = set()
+        self._moved: list[Value] = []
         self._saved: Any = None
 
     # ---- the recording ---------------------------------------------------------------
@@ -135,6 +136,8 @@ class Recorder:
             targets = [target for target in targets if isinstance(target, Variable)]
             written = tuple([self._variable(v) for v in targets])
             self._forget_overlapping(written)
+            written += tuple(self._moved)
+            self._moved.clear()
         self.trace.operations.append(
             Operation(primitive, arguments, params, self._results(result), written)
         )
@@ -154,9 +157,10 @@ class Recorder:
     def before_rebinding(self, variable: Variable) -> None:
         """Keep the name of the value that somebody holds while its Variable gets another."""
         value = self._variable(variable)
-        value.must_copy = len(self.trace.operations)
+        value.moved = True
         self._know(variable._tensor, value)
         del self._variables[id(variable)]
+        self._moved.append(value)
 
     def flat_written(self, flat: Any) -> None:
         """Take note of Variables in one buffer, which a run must check before it writes there."""

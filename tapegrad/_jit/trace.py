@@ -24,12 +24,12 @@ class Value:
         The position of the input, the Variable, or the array of the constant.
     interval : tuple of int
         For a Variable, the addresses between which it lay when it was recorded.
-    must_copy : int or None
-        The number of the operation before which a Variable's value has to be copied, since the
-        Variable moved while somebody held it.
+    moved : bool
+        Whether the Variable moved to other memory when it was written, since somebody held this
+        value. The effect that follows has it among what it writes.
     """
 
-    __slots__ = ("dtype", "interval", "kind", "must_copy", "shape", "source")
+    __slots__ = ("dtype", "interval", "kind", "moved", "shape", "source")
 
     def __init__(self, kind: str, shape: Shape, dtype: Any, source: Any = None) -> None:
         self.kind = kind
@@ -37,7 +37,7 @@ class Value:
         self.dtype = dtype
         self.source = source
         self.interval: tuple[int, int] = (0, 0)
-        self.must_copy: int | None = None
+        self.moved = False
 
     @property
     def nbytes(self) -> int:

@@ -226,3 +226,13 @@ def test_stop_recording_pauses_one_tape_and_not_the_others():
         y = x * hidden
     assert float(inner.gradient(y, x)) == 9.0
     assert float(outer.gradient(y, x)) == 27.0
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 3), (3,)])
+def test_gradient_of_what_is_broadcast_against_nothing(shape):
+    x, empty = tg.Variable(np.ones(shape)), tg.Variable(np.ones((0, 3)))
+    with tg.Tape() as tape:
+        y = x * empty
+    by_x, by_empty = tape.gradient(y, [x, empty])
+    np.testing.assert_array_equal(by_x.numpy(), np.zeros(shape))
+    assert by_empty.shape == (0, 3)
