@@ -5,6 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
+from tapegrad._core.tensor import Tensor
+from tapegrad._core.variable import Variable
 from tapegrad.training.notes import Notes
 from tapegrad.training.recorded import RecordedStep
 from tapegrad.training.watch import Watch
@@ -55,6 +59,7 @@ class Programs:
             "predict": RecordedStep(model._predict, self._holds_layers, self._report),
         }
         self.notes = Notes(model)
+        self._losses: dict[Any, Variable] = {}
         wanted = model._jit_compile is True
         self.own = frozenset(kind for kind in made if model._own_steps(kind) and not wanted)
         self._steps: dict[str, RecordedStep | None] = {
@@ -77,6 +82,21 @@ class Programs:
             and self._further.unchanged()
             and [variable._trainable for variable in self._lists.trainable] == self._trainable
         )
+
+    def kept_losses(self, layer: Any) -> list[Any]:
+        """Return Variables that hold the losses which a layer's last call added."""
+        kept = []
+        for number, loss in enumerate(layer._call_losses):
+            if not isinstance(loss, Tensor):
+                kept.append(loss)
+                continue
+            key = id(layer), number, loss.shape, loss.dtype
+            cell = self._losses.get(key)
+            if cell is None:
+                zeros = np.zeros(loss.shape, loss.dtype)
+                cell = self._losses[key] = Variable(zeros, name="added_loss", trainable=False)
+            kept.append(cell.assign(loss))
+        return kept
 
     def __reduce__(self) -> Any:
         """Leave programs out of copies of a model: they are of its own Variables."""

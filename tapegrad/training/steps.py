@@ -198,19 +198,23 @@ class Steps(Compiling):
     def _predict(self, x: Any) -> Any:
         """Do what `predict_step` does."""
         outputs = self.predict_step(_as_data(x, None, None))
-        self._forget_losses()
+        self._keep_losses()
         return outputs
 
     def _measure(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         if y is not None:
             self._compiled_metrics.update(y, y_pred, sample_weight)
-        self._forget_losses()
+        self._keep_losses()
 
-    def _forget_losses(self) -> None:
-        """Let layers forget the losses of a step that is recorded: later ones have others."""
-        if thread.recorder is not None:
+    def _keep_losses(self) -> None:
+        """Let layers hold the losses that their calls added as Variables, if a step is recorded.
+
+        Each run of the program sets them anew, so that `losses` has those of the last step.
+        """
+        if thread.recorder is not None and self._programs is not None:
             for layer in self._lists().layers:
-                layer._call_losses.clear()
+                if layer._call_losses:
+                    layer._call_losses[:] = self._programs.kept_losses(layer)
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
         """Return `compute_loss`, also one written for Keras before it had ``training``."""

@@ -395,6 +395,19 @@ def test_evaluate_predict_and_single_batches():
     assert all(ran(models[1], kind) for kind in ("train", "test", "predict"))
 
 
+def test_losses_that_layers_added_are_those_of_the_last_step():
+    models = [network(Subclass, jit=jit) for jit in (False, "auto")]
+    for number in range(6):
+        rows = slice(8 * number, 8 * number + 8)
+        for model in models:
+            tg.set_seed(number)
+            model.train_on_batch(X[rows], CLASSES[rows])
+        eager, kept = [[float(loss) for loss in model.losses] for model in models]
+        assert eager == kept
+        assert len(kept) == 1
+    assert ran(models[1])
+
+
 def test_outputs_are_new_arrays():
     model = network(NETWORKS["dense"])
     outputs = [model.predict_on_batch(X[i : i + 4]) for i in range(5)]
