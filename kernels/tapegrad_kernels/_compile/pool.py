@@ -271,7 +271,7 @@ class ThreadPool:
             while self._threads < wanted:
                 self._threads += 1
                 self._asleep += 1
-                name = f"tapegrad pool {self._threads}"
+                name = f"kernel pool {self._threads}"
                 threading.Thread(target=self._work, name=name, daemon=True).start()
             called = min(wanted - int(self._awake[0]), self._asleep)
             for _ in range(called):
