@@ -166,6 +166,10 @@ class Recorder:
         """Take note of Variables in one buffer, which a run must check before it writes there."""
         if id(flat) not in self._flats:
             self._flats.add(id(flat))
+            # A Variable moves to the buffer that is written last; in a program it stays in one.
+            own = set(map(id, flat.variables))
+            if any(id(v) in own for other in self.trace.flats for v in other.variables):
+                self.give_up("two optimizers write the same Variables")
             self.trace.flats.append(flat)
 
     def seen_variables(self) -> list[Variable]:
