@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tapegrad._core.custom import CustomPrimitive
 from tapegrad._jit.donation import choose_memory
 from tapegrad._jit.hazards import copied, copy_overwritten
 from tapegrad._jit.host import HostCall
@@ -202,6 +203,8 @@ class Compiler:
         return Step(operation, first, stop, host, True, "")
 
     def _lower(self, builder: Builder, operation: Operation) -> None:
+        if isinstance(operation.primitive, CustomPrimitive):  # whatever its name is
+            raise NotNative("a primitive of the user's")
         if any(True for value in operation.params.values() for _ in leaves(value)):
             raise NotNative("a parameter is a tensor")
         arguments = tuple([self._located(a) for a in operation.arguments])
