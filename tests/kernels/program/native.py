@@ -25,7 +25,14 @@ class Native:
         Filled by `run`.
     """
 
-    def __init__(self, name: str, args: tuple[Any, ...], params: dict[str, Any], outs: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        params: dict[str, Any],
+        outs: Any,
+        adjacent: bool = False,
+    ) -> None:
         self.arrays: list[np.ndarray[Any, Any]] = []
         self.arguments = [self._copy(a) for a in args]
         operands = [self._operand(a) for a in self.arguments]
@@ -37,7 +44,7 @@ class Native:
         flat = list(outs) if kind is tuple else [] if outs is None else [outs]
         # Filled with what no kernel gives, so that an element that is not written shows.
         self.results = [np.full(o.shape, _odd(o.dtype), o.dtype) for o in map(np.asarray, flat)]
-        results = [self._operand(r) for r in self.results]
+        results = self._adjacent() if adjacent else [self._operand(r) for r in self.results]
         builder = Builder()
         lower(
             builder,
@@ -59,6 +66,16 @@ class Native:
         """Run once; return the status."""
         self.frame.run(*self.rows)
         return self.frame.status
+
+    def _adjacent(self) -> list[Operand]:
+        """Results that stand one after another in one array."""
+        memory = np.concatenate([r.reshape(-1).view(np.uint8) for r in self.results])
+        whole, offset, operands = self._operand(memory), 0, []
+        for number, result in enumerate(self.results):
+            self.results[number] = np.ndarray(result.shape, result.dtype, memory, offset)
+            operands.append(whole.view(result.shape, result.strides, offset, result.dtype))
+            offset += result.nbytes
+        return operands
 
     def _copy(self, value: Any) -> Any:
         if not isinstance(value, np.ndarray):
@@ -83,11 +100,14 @@ def _odd(dtype: np.dtype[Any]) -> Any:
     return np.nan if dtype.kind in "fc" else 77 if dtype.kind in "iu" else True
 
 
-def run_natively(name: str, *args: Any, **params: Any) -> tuple[Any, Native]:
+def run_natively(
+    name: str, *args: Any, adjacent: bool = False, **params: Any
+) -> tuple[Any, Native]:
     """Call a kernel in the ordinary way and as a program; return the result of the former.
 
     Mutated arguments of the ordinary call are written in `args` themselves, those of the
-    program in ``native.arguments``.
+    program in ``native.arguments``. With `adjacent` the program's results stand one after
+    another in one array, as the gradients of a network do.
     """
     from tapegrad._core.registry import primitives
 
@@ -95,7 +115,7 @@ def run_natively(name: str, *args: Any, **params: Any) -> tuple[Any, Native]:
     trial = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
     kernel = getattr(cpu, name, None) or primitives[name]._implementation("cpu")
     outs = kernel(*trial, **params)
-    native = Native(name, args, params, outs)
+    native = Native(name, args, params, outs, adjacent)
     assert native.run() == 0, f"{name} set the status {native.frame.status}"
     kernel(*args, **params)
     return outs, native

@@ -80,6 +80,7 @@ def test_gradients_that_are_not_wanted(name, gates, states, params, options):
         for inputs, weights in ((False, True), (True, False), (False, False)):
             wanted = {"inputs": inputs, "weights": weights, **params}
             assert_same_bits(f"{name}_backward", *every, **wanted)
+            assert_same_bits(f"{name}_backward", *every, adjacent=True, **wanted)
 
 
 @pytest.mark.parametrize(("name", "gates", "states", "params"), CELLS)

@@ -92,7 +92,7 @@ def _entries(array: Operand) -> list[Operand]:
 
 def _left_factors(builder: Builder, x: Operand, units: int, masks: int) -> Operand:
     batch, steps, features = x.shape
-    return builder.temporary((max(1, masks), batch, steps, units + 1 + features), x.dtype)
+    return builder.temporary((max(1, masks), batch, steps, features + units + 2), x.dtype)
 
 
 def _lower_inputs(builder: Builder, dx: Operand, d_gates: Operand, w: Operand) -> None:
@@ -104,25 +104,39 @@ def _lower_weights(
 ) -> None:
     """Gradients by W, U and b, whose left factors stand side by side."""
     rows, factors = _rows(d_gates), [_rows(part) for part in _entries(left)]
-    units, width = du.shape[0], left.shape[-1]
-    product = builder.temporary((width, rows.shape[1]), rows.dtype)
-    if len(factors) == 1:
-        builder.lower("gemm", product, factors[0], rows, transpose_a=True)
-    else:
-        factor = _columns(factors[0], units, width)
-        builder.lower("gemm", _part(product, units, width), factor, rows, transpose_a=True)
-        _lower_states(builder, _part(product, 0, units), rows, factors)
-    builder.copy(_part(product, units + 1, width), dw)
-    builder.copy(_part(product, 0, units), du)
-    builder.copy(_part(product, units, units + 1), db.view((1, db.size)))
+    bias = db.view((1, db.size))
+    states, last = dw.shape[0] + 1, left.shape[-1] - 1
+    if len(factors) > 1:
+        others = builder.temporary((states, rows.shape[1]), rows.dtype)
+        factor = _columns(factors[0], 0, states)
+        builder.lower("gemm", others, factor, rows, transpose_a=True)
+        builder.copy(_part(others, 0, 1), bias)
+        builder.copy(_part(others, 1, states), dw)
+        _lower_states(builder, du, rows, [_columns(each, states, last) for each in factors])
+        return
+    # A layer's gradients mostly stand one after another, as the rows of the product.
+    adjacent = _follows(du, dw) and _follows(db, du)
+    shape = (last, rows.shape[1])
+    product = dw.view(shape) if adjacent else builder.temporary(shape, rows.dtype)
+    factor = _columns(factors[0], 1, last + 1)
+    builder.lower("gemm", product, factor, rows, transpose_a=True)
+    if not adjacent:
+        builder.copy(_part(product, 0, states - 1), dw)
+        builder.copy(_part(product, states - 1, last - 1), du)
+        builder.copy(_part(product, last - 1, last), bias)
+
+
+def _follows(array: Operand, before: Operand) -> bool:
+    """Whether an array begins in memory where another one ends."""
+    return array.buffer == before.buffer and array.offset == before.offset + before.nbytes
 
 
 def _lower_states(builder: Builder, out: Operand, rows: Operand, factors: list[Operand]) -> None:
-    """Gradient by U, and by what is added to its products if `out` has one row more."""
+    """Gradient by U, and by what is added to its products if the factors have one column more."""
     width = rows.shape[1] // len(factors)
     for k, factor in enumerate(factors):
         columns = k * width, (k + 1) * width
-        parts = _columns(factor, 0, out.shape[0]), _columns(rows, *columns)
+        parts = factor, _columns(rows, *columns)
         builder.lower("gemm", _columns(out, *columns), *parts, transpose_a=True)
 
 
@@ -318,13 +332,15 @@ def _lower_gru_weights(
 ) -> None:
     """Gradients by W, U and b; the candidate's part of U has factors of its own."""
     rows, factors = _rows(d_gates), [_rows(part) for part in _entries(left)]
-    units, width = inner.shape[2], left.shape[-1]
-    by_inputs = builder.temporary((width - units, rows.shape[1]), rows.dtype)
-    factor = _columns(factors[0], units, width)
+    units, states = inner.shape[2], dw.shape[0] + 1
+    by_inputs = builder.temporary((states, rows.shape[1]), rows.dtype)
+    factor = _columns(factors[0], 0, states)
     builder.lower("gemm", by_inputs, factor, rows, transpose_a=True)
-    builder.copy(_part(by_inputs, 1, width - units), dw)
+    builder.copy(_part(by_inputs, 1, states), dw)
     by_states, of_inputs = du, db
     candidate, factor = _columns(rows, 2 * units, 3 * units), _rows(inner)
+    count = units if d_inner is None else units + 1
+    factors = [_columns(each, states, states + count) for each in factors]
     if d_inner is not None:
         by_states = builder.temporary((units + 1, rows.shape[1]), rows.dtype)
         candidate, factor = _rows(d_inner), factors[-1]

@@ -43,7 +43,7 @@ ONES = C_FIRST  # a row for the products that no mask of recurrent dropout chang
     STATE_STRIDE,  # elements between rows of a state in scratch memory
     GATE_STRIDE,  # elements between rows of gates in scratch memory
     FEATURES,
-    LEFT_STRIDE,  # elements of a row of LEFT: those of a state, a one and those of x
+    LEFT_STRIDE,  # elements of a row of LEFT: a one, those of x and of a state, a one
     PIECE_BYTES,
     GROUP_BYTES,
     PACKED,

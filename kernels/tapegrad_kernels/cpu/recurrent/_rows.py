@@ -207,20 +207,21 @@ def previous_state(r, sample, step, first, zeros):  # type: ignore[no-untyped-de
 
 @kernel(inline=True)
 def save_left(r, sample, t, h):  # type: ignore[no-untyped-def]
-    """Write the left factors of the gradients of U, b and W: the state times a mask, a one, x."""
+    """Write the left factors of the gradients: a one, x, the state times a mask, a one."""
     if r[f.LEFT] == 0:
         return
     here, size = sample * r[f.STEPS] + t, r[f.ITEM]
     place = r[f.LEFT] + here * r[f.LEFT_STRIDE] * size
     count = r[f.FEATURES] * size
     for which in range(max(1, r[f.MASKS])):
+        state = place + size + count
+        copy_bytes(place, r[f.ONE], size)
+        copy_bytes(place + size, r[f.X] + here * count, count)
         if r[f.MASKS] == 0:
-            copy_bytes(place, h, r[f.UNITS] * size)
+            copy_bytes(state, h, r[f.UNITS] * size)
         else:
-            apply(r, MULTIPLY, (h, mask_row(r, sample, which), place))
-        after = place + r[f.UNITS] * size
-        copy_bytes(after, r[f.ONE], size)
-        copy_bytes(after + size, r[f.X] + here * count, count)
+            apply(r, MULTIPLY, (h, mask_row(r, sample, which), state))
+        copy_bytes(state + r[f.UNITS] * size, r[f.ONE], size)
         place += r[f.BATCH] * r[f.STEPS] * r[f.LEFT_STRIDE] * size
 
 

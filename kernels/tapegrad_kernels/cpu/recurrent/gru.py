@@ -274,12 +274,15 @@ def _of_weights(
     """Gradients by w, u and b; the candidate's part of u has factors of its own."""
     rows, factors = as_rows(d_gates), [as_rows(part) for part in left]
     units = inner.shape[2]
-    by_inputs = gemm(factors[0][:, units:], rows, transpose_a=True)  # by b and w
-    count, candidate, factor = units, rows[:, 2 * units :], inner
+    states = left.shape[-1] - units - 1
+    by_inputs = gemm(factors[0][:, :states], rows, transpose_a=True)  # by b and w
+    candidate, factor = rows[:, 2 * units :], as_rows(inner)
+    factors = [part[:, states:] for part in factors]
     if d_inner is not None:
-        count, candidate, factor = units + 1, as_rows(d_inner), left[-1]
-    parts = of_states(rows[:, : 2 * units], factors[:2], count)
-    parts = parts, of_states(candidate, [as_rows(factor)], count)
+        candidate, factor = as_rows(d_inner), factors[-1]
+    else:
+        factors = [part[:, :units] for part in factors]
+    parts = of_states(rows[:, : 2 * units], factors[:2]), of_states(candidate, [factor])
     by_states = np.concatenate(parts, axis=1)  # by u and, with a bias of its own, by that
     db = by_inputs[0] if d_inner is None else np.stack([by_inputs[0], by_states[units]])
     return by_inputs[1:], by_states[:units], db
