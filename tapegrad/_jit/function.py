@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 import warnings
@@ -39,6 +40,14 @@ class _Entry:
         self.used = 0  # the call that needed it last
 
 
+class _Method(functools.partial):  # type: ignore[type-arg]
+    """A recorded function of a class, with the instance."""
+
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for such calls: see `JitFunction.program`."""
+        return self.func.program(*self.args, *args, **kwargs)  # type: ignore[attr-defined]
+
+
 class JitFunction:
     """A function that is recorded once for each signature and then run as a program.
 
@@ -63,7 +72,12 @@ class JitFunction:
         return f"<jit of {getattr(self._function, '__qualname__', self._function)!s}>"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else _Method(self, instance)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction:
+        # Programs are bound to Variables; a copy of a method has others.
+        function = copy.deepcopy(self._function, memo)
+        return JitFunction(function, self._cache_size, self._donated)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if thread.recorder is not None or _device.accelerated:
@@ -163,6 +177,7 @@ class JitFunction:
             structure = Structure(result)
             for tensor in structure.tensors:
                 recorder.output(tensor)
+            recorder.check_objects(structure.objects)
         recorder.finish()
         with self._lock:
             if self._judge(entry, recorder):

@@ -106,6 +106,16 @@ class Recorder:
         _left_over.discard(tensor)
         self.trace.outputs.append(self.value_of(tensor))
 
+    def check_objects(self, objects: list[Any]) -> None:
+        """Give up if an object that is returned holds a tensor of this call."""
+        for thing in objects:
+            for part in vars(thing).values():
+                if type(part) is Tensor and self.failure is None and self._is_recorded(part):
+                    self.give_up(
+                        f"a tensor is returned inside of a {type(thing).__name__}, which runs of "
+                        "a program could not make anew; return it in a tuple, list or dict"
+                    )
+
     def finish(self) -> None:
         """Remember which tensors must not be met again. Called after the last `output`."""
         returned = {id(value) for value in self.trace.outputs}

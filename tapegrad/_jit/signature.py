@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,6 +50,8 @@ def _key(argument: Any, leaves: list[Array]) -> Any:
         data = argument._data
     elif kind is _ndarray:
         data = argument
+    elif argument is None:
+        return None
     else:
         return _other_key(argument, leaves)
     leaves.append(data if data.flags.c_contiguous else np.array(data, order="C"))
@@ -57,12 +60,14 @@ def _key(argument: Any, leaves: list[Array]) -> Any:
 
 def _other_key(argument: Any, leaves: list[Array]) -> Any:
     kind = type(argument)
-    if kind is tuple or kind is list or _is_named(kind):
+    if kind is tuple or isinstance(argument, list) or _is_named(kind):
         return kind, tuple([_key(part, leaves) for part in argument])
-    if kind is dict:
+    if isinstance(argument, dict):
         return kind, tuple([(name, _key(part, leaves)) for name, part in argument.items()])
     if kind is float:  # 0.0 equals -0.0, and NaN equals nothing
         return kind, argument.hex()
+    if kind is complex or isinstance(argument, np.generic):
+        return kind, np.asarray(argument).tobytes()
     if kind is Variable:
         return _Identity(argument)
     try:
@@ -74,6 +79,24 @@ def _other_key(argument: Any, leaves: list[Array]) -> Any:
 
 def _is_named(kind: Any) -> bool:
     return issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def refilled(container: Any, change: Callable[[Any], Any]) -> Any:
+    """A list or dict of the same type around changed parts; anything else as it is."""
+    kind = type(container)
+    if kind is list:
+        return [change(part) for part in container]
+    if kind is dict:
+        return {name: change(part) for name, part in container.items()}
+    if isinstance(container, list):
+        made = copy.copy(container)
+        made[:] = [change(part) for part in container]
+        return made
+    if isinstance(container, dict):
+        made = copy.copy(container)
+        made.update({name: change(part) for name, part in container.items()})
+        return made
+    return container
 
 
 def rebuild(
@@ -107,11 +130,9 @@ def rebuild(
             return made
         if _is_named(kind):
             return kind(*[fresh(part) for part in argument])
-        if kind is tuple or kind is list:
-            return kind([fresh(part) for part in argument])
-        if kind is dict:
-            return {name: fresh(part) for name, part in argument.items()}
-        return argument
+        if kind is tuple:
+            return tuple([fresh(part) for part in argument])
+        return refilled(argument, fresh)
 
     return tuple([fresh(a) for a in args]), {name: fresh(a) for name, a in kwargs.items()}
 
@@ -141,10 +162,19 @@ class _Leaf:
 
 
 class Structure:
-    """What a call returned: tensors, and what stands around them."""
+    """What a call returned: tensors, and what stands around them.
+
+    Attributes
+    ----------
+    tensors : list of Tensor
+        In the order in which they stand there.
+    objects : list
+        What has attributes, in which nobody looks for tensors.
+    """
 
     def __init__(self, result: Any) -> None:
         self.tensors: list[Tensor] = []
+        self.objects: list[Any] = []
         self._template = self._strip(result)
         self._single = type(self._template) is _Leaf
 
@@ -155,22 +185,24 @@ class Structure:
             return _Leaf(len(self.tensors) - 1)
         if _is_named(kind):
             return kind(*[self._strip(p) for p in part])
-        if kind is tuple or kind is list:
-            return kind([self._strip(p) for p in part])
-        if kind is dict:
-            return {name: self._strip(p) for name, p in part.items()}
-        return part
+        if kind is tuple:
+            return tuple([self._strip(p) for p in part])
+        if not isinstance(part, list | dict) and hasattr(part, "__dict__"):
+            self.objects.append(part)
+        return refilled(part, self._strip)
 
     def __repr__(self) -> str:
         return repr(self._template)
 
     def emptied(self) -> Structure:
         """The structure without the tensors of the recorded call."""
-        self.tensors = []
+        self.tensors, self.objects = [], []
         return self
 
     def fill(self, tensors: list[Tensor]) -> Any:
         """The structure around other tensors."""
+        if self._template is None:  # as of steps that return nothing
+            return None
         return tensors[0] if self._single else _filled(self._template, tensors)
 
 
@@ -180,8 +212,6 @@ def _filled(part: Any, tensors: list[Tensor]) -> Any:
         return tensors[part.number]
     if _is_named(kind):
         return kind(*[_filled(p, tensors) for p in part])
-    if kind is tuple or kind is list:
-        return kind([_filled(p, tensors) for p in part])
-    if kind is dict:
-        return {name: _filled(p, tensors) for name, p in part.items()}
-    return part
+    if kind is tuple:
+        return tuple([_filled(p, tensors) for p in part])
+    return refilled(part, lambda p: _filled(p, tensors))

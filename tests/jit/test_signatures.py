@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
-from collections import namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from typing import Any
 
 import numpy as np
@@ -258,3 +259,74 @@ def test_closures_are_read_when_recording():
     factor = 3.0
     assert jitted(x).tolist() == [2.0]  # Python runs at the first call alone
     assert jitted(tg.tensor([1.0, 1.0])).tolist() == [3.0, 3.0]
+
+
+class Bag(list):
+    """A list of another type."""
+
+
+def test_lists_and_dicts_of_other_types():
+    def function(data: Any, bag: Any) -> Any:
+        return OrderedDict(b=data["a"] * bag[0]), Bag([data["a"] + 1.0]), data["missing"]
+
+    counted, jitted = _counted(function)
+    data = defaultdict(lambda: 5, a=tg.tensor(1.0))
+    bag = Bag([tg.tensor(3.0)])
+    for step in range(3):
+        data["a"] = tg.tensor(float(step))  # the very same objects with other tensors in them
+        bag[0] = tg.tensor(2.0 * step)
+        first, second, third = jitted(data, bag)
+        data.pop("missing", None)
+        assert type(first) is OrderedDict
+        assert type(second) is Bag
+        assert (float(first["b"]), float(second[0]), third) == (2.0 * step**2, step + 1.0, 5)
+    assert counted.calls == 1
+
+
+def test_numbers_of_numpy_are_told_apart_by_their_bits():
+    counted, jitted = _counted(lambda x, n: x * n)
+    x = tg.tensor([1.0])
+    for n in (0.0, -0.0, np.nan):
+        for _ in range(2):
+            result = jitted(x, np.float64(n)).numpy()
+            assert np.signbit(result) == np.signbit(n)
+    assert counted.calls == 3
+
+
+def test_tensors_in_objects_that_are_returned_run_eagerly():
+    class Result:
+        def __init__(self, loss: Any) -> None:
+            self.loss = loss
+
+    jitted = tg.jit(lambda x: Result(x * 2.0))
+    with pytest.warns(RuntimeWarning, match="inside of a Result"):
+        jitted(tg.tensor(1.0))
+    assert float(jitted(tg.tensor(2.0)).loss) == 4.0
+    fine = tg.jit(lambda x: (x * 2.0, Result(3)))
+    for value in (1.0, 2.0):
+        result, thing = fine(tg.tensor(value))
+        assert (float(result), thing.loss) == (2 * value, 3)
+
+
+def test_copies_have_programs_of_their_own():
+    class Model:
+        def __init__(self) -> None:
+            self.weight = tg.Variable(2.0, dtype="float64")
+            self.step = tg.jit(self._step)
+
+        def _step(self, x: Any) -> Any:
+            self.weight.assign_add(x)
+            return self.weight * 1.0
+
+        @tg.jit
+        def double(self, x: Any) -> Any:
+            return x * self.weight
+
+    one = Model()
+    one.step(tg.tensor(1.0))
+    two = copy.deepcopy(one)
+    for _ in range(3):
+        two.step(tg.tensor(1.0))
+    assert (float(one.weight), float(two.weight)) == (3.0, 6.0)
+    assert float(two.double(tg.tensor(2.0))) == 12.0
+    assert two.double.program(tg.tensor(2.0)).plan.is_native
