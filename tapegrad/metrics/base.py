@@ -244,8 +244,9 @@ class Metric(Configurable):
             self._accumulated._tensor._data.fill(0)
         for variable in self._variables:
             variable.assign(np.zeros(variable.shape, dtype=variable.dtype))
-        for metric in self._inner_metrics().values():
-            metric.reset_state()
+        for value in vars(self).values():
+            if isinstance(value, Metric):
+                value.reset_state()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and return the value so far."""

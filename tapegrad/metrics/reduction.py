@@ -118,8 +118,8 @@ class Mean(Metric):
         return self._as_result(self._value())
 
     def _value(self) -> float:
-        count = self.count
-        return self.total / count if count else 0.0
+        total, count = self._accumulated._tensor._data.tolist()
+        return total / count if count else 0.0
 
     def _means(self, totals: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Return what `_value` is for several totals and counts."""

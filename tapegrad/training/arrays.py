@@ -11,6 +11,7 @@ from tapegrad._core.operators import Operators
 from tapegrad.training.frames import frame_values, is_frame
 
 __all__ = [
+    "are_ready",
     "as_array",
     "as_arrays",
     "check_lengths",
@@ -20,6 +21,7 @@ __all__ = [
     "is_structure",
     "map_leaves",
     "named_leaves",
+    "refuse_nan",
 ]
 
 
@@ -159,7 +161,7 @@ def as_array(
         raise ValueError(f"{name} is empty: its shape is {array.shape}.")
     if kind == "f":
         if check_nan:
-            _refuse_nan(array, name)
+            refuse_nan(array, name)
         if dtype is not None and not isinstance(array, np.memmap):
             array = array.astype(dtype, copy=False)
     return array
@@ -186,23 +188,31 @@ def _converted(data: Any, name: str) -> Any:
 _CHECKED_AT_ONCE = 1 << 20
 
 
-def _refuse_nan(array: Any, name: str) -> None:
-    """Raise ValueError, naming the first place, if there is a NaN."""
+def refuse_nan(array: Any, name: str) -> None:
+    """Raise ValueError, naming the first place, if an array of floats holds a NaN."""
     if is_sparse(array):
         if np.isnan(array.data).any():
             raise ValueError(f"{name}, a sparse matrix, holds NaN; fill or drop such samples.")
+        return
+    if type(array) is np.ndarray and array.size <= _CHECKED_AT_ONCE and not _holds_nan(array):
         return
     # In pieces: the mask of an array as large as memory would not fit beside it.
     rows = max(1, _CHECKED_AT_ONCE // max(1, array[0].size))
     with np.errstate(all="ignore"):  # infinities are the user's business
         for start in range(0, len(array), rows):
             piece = array[start : start + rows]
-            if np.isnan(np.sum(piece)) and (where := np.argwhere(np.isnan(piece))).size:
+            if _holds_nan(piece):
+                where = np.argwhere(np.isnan(piece))
                 place = (start + int(where[0][0]), *map(int, where[0][1:]))
                 index = ", ".join(map(str, place))
                 raise ValueError(
                     f"{name} holds NaN, first at [{index}]; fill or drop such samples."
                 )
+
+
+def _holds_nan(array: np.ndarray) -> bool:
+    largest = np.maximum.reduce(array, axis=None, initial=-np.inf)
+    return bool(largest != largest)  # a single NaN counts as the largest
 
 
 def dense(data: Any) -> Any:
@@ -214,6 +224,26 @@ def dense(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return _like(data, [dense(part) for part in data])
     return np.array(data, subok=False) if isinstance(data, np.ndarray) else data.toarray()
+
+
+def are_ready(x: Any, y: Any, sample_weight: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether `as_arrays` would return these as they are, NaN aside, and their lengths agree.
+
+    Only one plain array each, or None but for `x`, is told quickly; for all else it is False.
+    """
+    if type(x) is not np.ndarray:
+        return False
+    samples = x.shape[:1]
+    if samples == () or samples == (0,):
+        return False
+    for array in (x, y, sample_weight):
+        if array is not None and (
+            type(array) is not np.ndarray
+            or (array.dtype is not dtype and array.dtype.kind not in "biu")
+            or array.shape[:1] != samples
+        ):
+            return False
+    return True
 
 
 def check_lengths(*named: tuple[str, Any]) -> int:

@@ -172,12 +172,16 @@ class Compiling:
 
     def _listed_names(self) -> list[str]:
         """Return names in the order in which values are listed; see `values.as_list`."""
-        names = ["loss"] if self._compiled else []
-        if self._compiled:
-            names += [metric.name for metric in self._compiled_metrics.metrics]
-            if self._compiled_loss is not None:
-                names += [tracker.name for tracker in self._compiled_loss.trackers]
+        names = self._first_names()
+        if self._compiled and self._compiled_loss is not None:
+            names += [tracker.name for tracker in self._compiled_loss.trackers]
         return [*names, *(metric.name for metric in self.metrics)]
+
+    def _first_names(self) -> list[str]:
+        """Return the names that are listed first: of the loss and of the compiled metrics."""
+        if not self._compiled:
+            return []
+        return ["loss", *[entry.metric.name for entry in self._compiled_metrics.entries]]
 
     def _recorded(self, kind: str) -> RecordedStep | None:
         """Return the recorded step for ``"train"``, ``"test"`` or ``"predict"``.

@@ -9,7 +9,7 @@ import numpy as np
 from tapegrad._core.nest import map_structure
 from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
-from tapegrad.training.arrays import as_arrays, dense
+from tapegrad.training.arrays import are_ready, as_arrays, dense, refuse_nan
 from tapegrad.training.sources import ArraySource, Batch
 from tapegrad.training.steps import Steps
 from tapegrad.training.values import as_list, to_python_logs
@@ -100,18 +100,29 @@ class OnBatch(Steps):
 
     def _checked(self, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Batch:
         """Return a batch as arrays, after what must exist before a step has been made."""
-        data = ArraySource(
-            x, y, sample_weight, class_weight=class_weight, dtype=self._input_dtype()
-        )
-        batch = data.rows(slice(None))
+        dtype = self._input_dtype()
+        if class_weight is None and are_ready(x, y, sample_weight, dtype):
+            for array, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")):
+                if array is not None and array.dtype.kind == "f":
+                    refuse_nan(array, name)
+            batch: Batch = x, y, sample_weight
+        else:
+            data = ArraySource(x, y, sample_weight, class_weight=class_weight, dtype=dtype)
+            batch = data.rows(slice(None))
         loss, measured = self._compiled_loss, self._compiled_metrics
-        if (loss is not None and loss.layout is None) or (measured.wanted and not measured.made):
+        if (loss is not None and loss.layout is None) or (not measured.made and measured.wanted):
             self._build_compiled(batch, check=False)
         return batch
 
     def _reported(self, logs: Any, return_dict: bool) -> Any:
         logs = to_python_logs(logs)
-        return logs if return_dict else as_list(logs, self._listed_names())
+        if return_dict:
+            return logs
+        # Most often the values are the loss and the compiled metrics, in the order of lists.
+        if [*logs] == self._first_names():
+            listed = [*logs.values()]
+            return listed[0] if len(listed) == 1 else listed
+        return as_list(logs, self._listed_names())
 
 
 def _copied(output: Any) -> np.ndarray:

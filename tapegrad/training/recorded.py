@@ -135,6 +135,7 @@ class RecordedStep:
         self._unchanged = unchanged
         self._report = report
         self._entries: OrderedDict[Any, Recorded] = OrderedDict()
+        self._last: tuple[Any, Recorded] = None, Recorded()
         self._lock = threading.RLock()
         self._optimizer = None if optimizer is None or optimizer._every == 1 else optimizer
         self.eager = False
@@ -155,9 +156,12 @@ class RecordedStep:
         key, leaves = flatten_call(batch, {})
         if self._optimizer is not None:
             key = self._optimizer._phase()[0], key
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = self._entry(key)
+        last_key, entry = self._last
+        if key != last_key:  # to compare keys is quicker than to hash one
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entry(key)
+            self._last = key, entry
         program = entry.program
         if program is not None:
             outputs = program.run(leaves)

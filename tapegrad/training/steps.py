@@ -156,11 +156,15 @@ class Steps(Compiling):
 
     def _test_logs(self, batch: Batch) -> dict[str, Any]:
         """Evaluate a batch of arrays, outside of all tapes, and return the values so far."""
-        with no_record():
+        listeners = thread.listeners
+        thread.listeners = ()
+        try:
             step = self._recorded("test")
             if step is None:
                 return self.test_step(self._batch(batch))
             logs = step(*batch)
+        finally:
+            thread.listeners = listeners
         return self.get_metrics_result() if logs is None else logs
 
     def _outputs_of(self, x: Any) -> Any:

@@ -51,10 +51,14 @@ class MeanTracker(Metric):
         weight = 1.0 if sample_weight is None else float(np.asarray(sample_weight))
         self._add(float(np.mean(np.asarray(values))), weight)
 
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        self._accumulated._tensor._data.fill(0)
+
     def value(self) -> float:
         """Return the mean; 0 before the first batch."""
-        samples = self.samples
-        return self.total / samples if samples else 0.0
+        total, samples = self._accumulated._tensor._data.tolist()
+        return total / samples if samples else 0.0
 
     def _means(self, totals: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """Return the means for several totals and numbers of samples."""

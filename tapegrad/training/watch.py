@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 from tapegrad.utils.config import Configurable
@@ -45,42 +46,43 @@ class Watch:
     """
 
     def __init__(self, objects: Iterable[Any]) -> None:
-        self._whole: list[tuple[dict[str, Any], list[Any]]] = []
-        self._parts: list[tuple[dict[str, Any], list[Any]]] = []
+        self._attributes: list[dict[str, Any]] = []
+        self._parts: list[tuple[dict[str, Any], Callable[[Any], Any], Any]] = []
         self._containers: list[tuple[Any, Any]] = []
         self._objects = _with_parts(objects)
         for each in self._objects:
             attributes = vars(each)
             if hasattr(each, "stop_training"):
-                self._parts.append((attributes, _of_steps(attributes)))
+                of_steps = itemgetter(*[name for name in attributes if name not in _OF_CALLS])
+                self._parts.append((attributes, of_steps, of_steps(attributes)))
             else:
-                self._whole.append((attributes, [*attributes.values()]))
+                self._attributes.append(attributes)
             if not type(each).__module__.startswith("tapegrad."):  # whose lists users change
                 self._containers += [
                     (value, value.copy())
                     for name, value in attributes.items()
                     if _is_container(value) and not name.startswith("_")
                 ]
+        self._kept = [attributes.copy() for attributes in self._attributes]
 
     def unchanged(self) -> bool:
         """Whether all attributes are what they were: the same objects, or equal ones."""
+        # This runs at every step: everything is compared by few calls.
         try:
-            for attributes, kept in self._whole:
-                if [*attributes.values()] != kept:
-                    return False
-            for attributes, kept in self._parts:
-                if _of_steps(attributes) != kept:
+            if self._attributes != self._kept:
+                return False
+            for attributes, of_steps, kept in self._parts:
+                of_calls = sum(map(attributes.__contains__, _OF_CALLS))
+                if len(attributes) - of_calls != len(kept) or of_steps(attributes) != kept:
                     return False
             for value, kept in self._containers:
                 if value != kept:
                     return False
+        except KeyError:  # an attribute is gone
+            return False
         except (ValueError, TypeError):  # other arrays than before, which are not compared
             return False
         return True
-
-
-def _of_steps(attributes: dict[str, Any]) -> list[Any]:
-    return [value for name, value in attributes.items() if name not in _OF_CALLS]
 
 
 def _is_container(value: Any) -> bool:

@@ -258,6 +258,11 @@ class ThreadPool:
         self._asleep = 0
         """Threads that wait to be called."""
 
+    @property
+    def all_awake(self) -> bool:
+        """Whether as many threads wait for work as there can be, so that `wake` does nothing."""
+        return self._awake.item() >= config.NUMBA_NUM_THREADS - 1
+
     def wake(self, threads: int) -> None:
         """See to it that threads wait for work, for a program that uses so many in all."""
         if self._awake[0] < threads - 1 and not self._paused[0]:
