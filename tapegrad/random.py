@@ -173,6 +173,18 @@ class Generator:
             raise ValueError(f"permutation: n must not be negative, got {n}")
         return self._draw(ops.random_permutation, n=int(n))
 
+    def _permutations(self, count: int, n: int) -> np.ndarray:
+        """Return what `permutation` would draw one after the other, as rows.
+
+        They are made on the CPU; there is no device on which they would be others.
+        """
+        from tapegrad_kernels.cpu.random import random_permutations
+
+        stream = int(self.stream)
+        drawn = random_permutations(int(self.seed), stream, n=n, count=count)
+        self.stream.assign(np.uint64((stream + count) % 2**64))
+        return drawn
+
 
 SeedGenerator = Generator
 """Keras's name for it, in listings that hand one over as ``seed=``."""

@@ -11,7 +11,7 @@ from tapegrad._core.primitive import Primitive
 from tapegrad._core.tensor import Tensor
 from tapegrad._jit.compiler import Compiler, simplified
 from tapegrad._jit.passes.rewriting import replaced, with_operations
-from tapegrad._jit.program import Program
+from tapegrad._jit.program import Plan, Program
 from tapegrad._jit.recorder import Recorder
 from tapegrad._jit.trace import INPUT, RESULT, Operation, Trace, Value
 
@@ -101,13 +101,36 @@ class EpochProgram:
         """
         self._check(sources, order, first, count)
         plan = self.program.current()
-        run = plan.begin()
-        for number, position in plan.inputs:
-            array = order if position == len(sources) else sources[position]
-            run.arrays[number] = array
-            run.frame.bases[number] = id(array)
+        plan.prepare()
+        run = _bound(plan, sources, order)
         plan.repeat(run, first, count)
         plan.end(run)
+
+    def run_epochs(self, sources: list[Array], orders: Array, last: EpochProgram) -> None:
+        """Run epochs of several batches and a shorter last one.
+
+        Parameters
+        ----------
+        sources : list of ndarray
+            As in `run`.
+        orders : ndarray of int64
+            The rows of an epoch, one epoch a row.
+        last : EpochProgram
+            The same step for the last batch, native as this one.
+        """
+        epochs, samples = orders.shape
+        steps = samples // self.batch_size
+        whole = orders[:, : steps * self.batch_size].reshape(-1)
+        rest = orders[:, steps * self.batch_size :].reshape(-1)
+        self._check(sources, whole, 0, epochs * steps)
+        last._check(sources, rest, 0, epochs)
+        plan, other = self.program.current(), last.program.current()
+        plan.prepare()
+        other.prepare()
+        run, other_run = _bound(plan, sources, whole), _bound(other, sources, rest)
+        plan.take_turns(run, steps, other, other_run, 1, epochs)
+        plan.end(run)
+        other.end(other_run)
 
     def _check(self, sources: list[Array], order: Array, first: int, count: int) -> None:
         """Raise what would read outside of an array."""
@@ -128,6 +151,16 @@ class EpochProgram:
         rows = min(len(source) for source in sources)
         if order.size and not (order.min() >= 0 and order.max() < rows):
             raise ValueError(f"EpochProgram: order goes beyond the {rows} rows of the sources")
+
+
+def _bound(plan: Plan, sources: list[Array], order: Array) -> Any:
+    """A run with its inputs."""
+    run = plan.take_frame()
+    for number, position in plan.inputs:
+        array = order if position == len(sources) else sources[position]
+        run.arrays[number] = array
+        run.frame.bases[number] = id(array)
+    return run
 
 
 def _over_sources(trace: Trace) -> Trace:

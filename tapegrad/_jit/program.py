@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tapegrad._core.variable import _COUNT_WHEN_ALONE
 from tapegrad._jit.description import describe
 from tapegrad._jit.host import HostCall
 from tapegrad._jit.memory import Piece
@@ -141,12 +143,22 @@ class Plan:
 
     def begin(self) -> _Run:
         """A frame that no other run uses, with the addresses of all Variables."""
+        self.prepare()
+        return self.take_frame()
+
+    def prepare(self) -> None:
+        """Leave Variables that will be written to nobody else, and wake threads."""
         for flat in self._flats:
             flat.prepare_write()
         for variable in self._written:
-            variable._prepare_write()
-        if self._parallel:
+            # What `Variable._is_shared` says, without a call: this runs at every step.
+            if getrefcount(variable._tensor) > _COUNT_WHEN_ALONE:
+                variable._prepare_write()
+        if self._parallel and not pool.all_awake:
             pool.wake(get_num_threads())
+
+    def take_frame(self) -> _Run:
+        """A frame that no other run uses, with the addresses that Variables have now."""
         try:
             run = self._idle.pop()
         except IndexError:
@@ -204,6 +216,20 @@ class Plan:
                     segment(lambda operand: self.resolve(run, operand))
                 elif frame.run(*segment) != 1:
                     self.raise_error(run)
+
+    def take_turns(
+        self, run: _Run, steps: int, other: Plan, other_run: _Run, other_steps: int, turns: int
+    ) -> None:
+        """Run so many steps, then those of another plan, and so on, from their steps 0 on."""
+        run.frame.step = other_run.frame.step = 0
+        first, stop = self.segments[0] if self.segments else (0, 0)
+        begin, end = other.segments[0] if other.segments else (0, 0)
+        done = run.frame.take_turns(
+            (first, stop, steps), other_run.frame, (begin, end, other_steps), turns
+        )
+        if done != 2 * turns:
+            plan, failed = ((self, run), (other, other_run))[done % 2]
+            plan.raise_error(failed)
 
     def resolve(self, run: _Run, operand: Operand) -> Array:
         """The array of an operand, over the memory of a run."""

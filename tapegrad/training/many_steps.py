@@ -21,6 +21,9 @@ __all__ = ["ManySteps"]
 SECONDS = 0.1
 """How long a call may take: so long nothing is shown, and Ctrl-C does not work."""
 
+ENTRIES = 1 << 20
+"""How many rows the orders of epochs that are taken in one call may have together."""
+
 
 class ManySteps:
     """Takes steps over arrays, as many in one call as take about a tenth of a second.
@@ -35,7 +38,8 @@ class ManySteps:
         self._source = source
         self._parts = source.x, source.y, source.sample_weight
         self._sources = [array for array in flatten(self._parts) if array is not None]
-        self._in_order = self._repeated = np.arange(source.samples)
+        self._in_order = np.arange(source.samples)
+        self._repeated = self._in_order[np.newaxis]
         self._entries: dict[int, tuple[RecordedStep, Recorded]] = {}
 
     @classmethod
@@ -100,40 +104,36 @@ class ManySteps:
         generator = random.get_generator()
         if source.shuffle and any(entry.reads(generator.stream) for entry in entries):
             return 0
+        most = min(most, ENTRIES // source.samples)
         return min(most, int(SECONDS / (entries[0].seconds * (source.batches or 1))))
 
     def take_epochs(self, step: RecordedStep, count: int) -> None:
         """Take all steps of `count` epochs."""
         source = self._source
-        size, samples = source.batch_size, source.samples
-        whole = samples // size
         entries = [self._entry(step, rows) for rows in self._sizes()]
-        programs = [entry.many for entry in entries]
+        programs: list[Any] = [entry.many for entry in entries]
         started = time.perf_counter()
-        if len(programs) == 1 and programs[0] is not None and whole * size == samples:
-            programs[0].run(self._sources, self._orders(count), 0, count * whole)
-        else:
-            for _ in range(count):
-                order = source.begin().order
-                order = self._in_order if order is None else order
-                for program, rows in zip(programs, self._sizes()):
-                    assert program is not None
-                    if rows == size:
-                        program.run(self._sources, order, 0, whole)
-                    else:
-                        program.run(self._sources, order[whole * size :], 0, 1)
+        self._run_epochs(programs, self._orders(count))
         entries[0].seconds = (time.perf_counter() - started) / (count * (source.batches or 1))
 
+    def _run_epochs(self, programs: list[Any], orders: np.ndarray) -> None:
+        if len(programs) == 1:
+            steps = orders.size // programs[0].batch_size
+            programs[0].run(self._sources, orders.reshape(-1), 0, steps)
+        else:
+            programs[0].run_epochs(self._sources, orders, programs[1])
+
+    def began(self, epochs: int) -> None:
+        """Take note how many epochs of the last call of `take_epochs` were begun."""
+        self._source.began(epochs)
+
     def _orders(self, count: int) -> np.ndarray:
-        """Return the orders of several epochs, one behind the other."""
-        source = self._source
-        if source.shuffle:
-            orders: list[Any] = [source.begin().order for _ in range(count)]
-            return np.concatenate(orders)
-        wanted = count * source.samples
-        if len(self._repeated) < wanted:
-            self._repeated = np.tile(self._in_order, count)
-        return self._repeated[:wanted]
+        """Return the orders of several epochs, one a row."""
+        if self._source.shuffle:
+            return self._source.orders(count)
+        if len(self._repeated) < count:
+            self._repeated = np.tile(self._in_order, (count, 1))
+        return self._repeated[:count]
 
     def _sizes(self) -> list[int]:
         """Return the sizes that batches have: that of the last one may be another."""

@@ -108,6 +108,7 @@ class ArraySource(Source):
         self.resize(batch_size)
         self._takers = [_taker(part) for part in (self.x, self.y, self.sample_weight)]
         self._drawn_from: tuple[int, int] | None = None
+        self._ahead = 0  # passes whose orders were drawn together
 
     def resize(self, batch_size: int) -> None:
         """Set the number of samples a batch."""
@@ -121,6 +122,23 @@ class ArraySource(Source):
         generator = random.get_generator()
         self._drawn_from = int(generator.seed), int(generator.stream)
         return ArrayPass(self, generator.permutation(self.samples).numpy(), 0)
+
+    def orders(self, passes: int) -> np.ndarray:
+        """Return the orders of the next passes, one a row; `began` says how many are begun."""
+        generator = random.get_generator()
+        stream = int(generator.stream)
+        drawn = generator._permutations(passes, self.samples)
+        self._drawn_from = int(generator.seed), (stream + passes - 1) % 2**64
+        self._ahead = passes
+        return drawn
+
+    def began(self, passes: int) -> None:
+        """Take note how many passes were begun; orders of others will be drawn again."""
+        back, self._ahead = self._ahead - passes, 0
+        if back > 0 and self._drawn_from is not None:
+            seed, stream = self._drawn_from
+            self._drawn_from = seed, (stream - back) % 2**64
+            random.get_generator().stream.assign(np.uint64((stream - back + 1) % 2**64))
 
     def state(self) -> dict[str, Any]:
         """Return the state of the generator that the order was drawn from."""

@@ -264,6 +264,7 @@ class Trainer(Evaluating):
             run.many.take_epochs(step, count)
         finally:
             closed, nan = notes.end()
+            run.many.began(min(closed + 1, count))
             if closed:
                 values = notes.values(closed)
                 self._record().extend(epoch, values)

@@ -63,6 +63,56 @@ def test_equals_single_steps(batch):
     assert float(total) == expected[1]
 
 
+def test_epochs_with_a_shorter_last_batch():
+    orders = np.stack([RNG.permutation(50) for _ in range(5)])
+    parts = [slice(0, 20), slice(20, 40), slice(40, 50)]
+    model, total, step = _training(tg.optimizers.Adam(0.01))
+    for order in orders:
+        for part in parts:
+            step(tg.tensor(X[order[part]]), tg.tensor(Y[order[part]]))
+    expected = model.get_weights(), float(total)
+
+    model, total, step = _training(tg.optimizers.Adam(0.01))
+    programs = {}
+    for order in orders[:2]:
+        for part in parts:
+            recording = Recording(step, [X[order[part]], Y[order[part]]])
+            if recording.trace is not None:
+                program = EpochProgram(recording.trace)
+                programs[program.batch_size] = program
+    programs[20].run_epochs([X, Y], orders[2:4], programs[10])
+    held = model.trainable_variables[0].value  # so that the Variable has to move
+    programs[20].run_epochs([X, Y], orders[4:], programs[10])
+    for got, wanted in zip(model.get_weights(), expected[0], strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    assert not np.array_equal(held.numpy(), expected[0][0])
+    assert float(total) == expected[1]
+    with pytest.raises(ValueError, match="EpochProgram"):
+        programs[20].run_epochs([X, Y], orders + 1, programs[10])
+
+
+@pytest.mark.parametrize("bad", [3, 45])
+def test_epochs_end_at_the_step_that_fails(bad):
+    """Be it one of the equal batches or the last one: with the error of the ordinary call."""
+    table = np.zeros((3, 2), np.float32)
+    total = tg.Variable(0.0)
+
+    def step(labels):
+        total.assign_add(1.0 + tg.ops.sum(tg.ops.take(table, labels, axis=0)))
+
+    labels = np.arange(50) % 3
+    programs = [EpochProgram(Recording(step, [labels[:size]]).trace) for size in (20, 10)]
+    before = float(total)
+    labels[bad] = 7
+    order = np.stack([np.arange(50)] * 3)
+    with pytest.raises(IndexError):
+        programs[0].run_epochs([labels], order, programs[1])
+    assert float(total) - before == (0 if bad < 20 else 2)
+    labels[bad] = 0
+    programs[0].run_epochs([labels], order, programs[1])
+    assert float(total) - before == (0 if bad < 20 else 2) + 9
+
+
 def test_refuses_what_would_read_outside():
     total = tg.Variable(0.0)
     recording = Recording(lambda x: total.assign_add(x.sum()), [X[:5]])

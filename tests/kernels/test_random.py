@@ -142,6 +142,35 @@ def test_permutations():
         cpu.random_permutation(0, 0, n=-1)
 
 
+@pytest.mark.parametrize(("n", "count"), [(0, 2), (1, 3), (5, 0), (97, 7), (1000, 40), (70000, 2)])
+def test_permutations_of_several_streams(n, count):
+    """Also those that threads share, and beyond the last stream."""
+    seed, first = 2**63 + 1, 2**64 - 3
+    orders = cpu.random_permutations(seed, first, n=n, count=count)
+    assert orders.shape == (count, n)
+    for i, order in enumerate(orders):
+        expected = cpu.random_permutation(seed, (first + i) % 2**64, n=n)
+        np.testing.assert_array_equal(order, expected)
+
+
+def test_permutations_are_those_of_fisher_and_yates():
+    """In plain Python, with each word that is drawn and each that is skipped."""
+    generate = philox.build_generator(identity)
+    seed, stream, n = np.uint64(5), np.uint64(6), 300
+    with np.errstate(all="ignore"):
+        blocks = [generate(np.uint64(i), stream, seed) for i in range(200)]
+    words = iter([int(word) for drawn in blocks for word in drawn])
+    order = list(range(n))
+    for last in range(n - 1, 0, -1):
+        bound = last + 1
+        product = next(words) * bound
+        while product % 2**32 < 2**32 % bound:
+            product = next(words) * bound
+        chosen = product >> 32
+        order[last], order[chosen] = order[chosen], order[last]
+    assert cpu.random_permutation(5, 6, n=n).tolist() == order
+
+
 def test_seeds_are_64_bits():
     seed, stream = np.array(2**64 - 1, np.uint64), np.array(1, np.uint64)
     np.testing.assert_array_equal(

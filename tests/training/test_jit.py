@@ -341,6 +341,35 @@ def test_many_epochs_of_few_steps():
             )
 
 
+@pytest.mark.parametrize("size", [50, 20])
+def test_interrupted_epochs_are_drawn_again(monkeypatch, size):
+    """Orders that were drawn for epochs which did not begin are no part of the sequence."""
+    from tapegrad.training.many_steps import ManySteps
+
+    take, calls = ManySteps.take_epochs, []
+
+    def interrupted(self, step, count):
+        calls.append(count)
+        if len(calls) == 1:
+            monkeypatch.setattr(ManySteps, "_run_epochs", stop)
+        take(self, step, count)
+
+    def stop(self, programs, orders):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ManySteps, "take_epochs", interrupted)
+    model = network(lambda: [tg.Input((6,)), layers.Dense(1)], optimizer=SGD, loss="mse")
+    stream = tg.random.get_generator().stream
+    before = int(stream)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, NUMBERS, size, 100, verbose=0)
+    assert calls
+    assert calls[0] > 2
+    whole = len(model.history.epoch)
+    assert 0 < whole < 10
+    assert int(stream) - before == whole + 1
+
+
 def test_several_outputs():
     def functional():
         x = tg.Input((6,))

@@ -20,7 +20,6 @@ from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher, run
 from tapegrad_kernels._compile.pointers import (
     POINTER_TO,
     address_of,
-    call_block,
     int64_at,
     pack,
     uint64_at,
@@ -226,40 +225,58 @@ def random_bernoulli(
     return _fill("bernoulli", seed, stream, shape, dtype, round(chance * 2.0**32))
 
 
+DRAWN = 16
+"""Philox blocks that a permutation draws at a time: enough that the loop becomes one of vectors."""
+DRAWN_WORDS = (0,) * (4 * DRAWN)
+SHUFFLED = 16384
+"""Elements of several permutations up to which one thread is quicker."""
+
+
 @block("random_permutation")
 def permutation_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """Write the permutations of the streams from `start` up to `stop`, counted from the first.
+
+    The record holds where the first is written, the seed, the first stream and the size.
+    """
     # Fisher and Yates, from the end; the draws are words 0, 1, 2, … of the stream. A bounded
-    # draw is the high half of word * bound, and the few words that would favour some
-    # outcomes are skipped (D. Lemire, Fast random integer generation in an interval, ACM
+    # draw is the high half of word * bound, and the few words that would favour some outcomes are
+    # skipped: those with a low half below 2**32 % bound, which is divided out where the low half
+    # is below the bound at all (D. Lemire, Fast random integer generation in an interval, ACM
     # Trans. Model. Comput. Simul. 29, 2019).
     packed = uint64_at(record)
-    order, size = int64_at(np.int64(packed[0])), np.int64(packed[3])
-    seed, stream = packed[1], packed[2]
-    for i in range(size):
-        order[i] = i
+    target, seed, size = np.int64(packed[0]), packed[1], np.int64(packed[3])
     word_bits, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
-    words = uint64_at(pack((0, 0, 0, 0)))
-    number = 0
-    used = 4
-    for last in range(size - 1, 0, -1):
-        bound = np.uint64(last + 1)
-        rejected = np.uint64(2**32) % bound
-        while True:
-            if used == 4:
-                words[0], words[1], words[2], words[3] = _philox(np.uint64(number), stream, seed)
-                number += 1
-                used = 0
-            product = words[used] * bound
-            used += 1
-            if (product & mask) >= rejected:
-                break
-        chosen = np.int64(product >> word_bits)
-        order[last], order[chosen] = order[chosen], order[last]
+    words = uint64_at(pack(DRAWN_WORDS))
+    for permutation in range(start, stop):
+        order = int64_at(target + 8 * size * permutation)
+        stream = packed[2] + np.uint64(permutation)
+        for i in range(size):
+            order[i] = i
+        number = 0
+        used = 4 * DRAWN
+        for last in range(size - 1, 0, -1):
+            bound = np.uint64(last + 1)
+            while True:
+                if used == 4 * DRAWN:
+                    for i in range(DRAWN):
+                        drawn = _philox(np.uint64(number + i), stream, seed)
+                        words[4 * i], words[4 * i + 1] = drawn[0], drawn[1]
+                        words[4 * i + 2], words[4 * i + 3] = drawn[2], drawn[3]
+                    number += DRAWN
+                    used = 0
+                product = words[used] * bound
+                used += 1
+                low = product & mask
+                if low >= bound or low >= np.uint64(2**32) % bound:
+                    break
+            chosen = np.int64(product >> word_bits)
+            order[last], order[chosen] = order[chosen], order[last]
 
 
 @kernel
-def _permute(address, order, seed, stream):  # type: ignore[no-untyped-def]
-    call_block(address, pack((address_of(order), seed, stream, order.size)), 0, 1)
+def _permute(address, chunker, launcher, orders, seed, stream, size, count):  # type: ignore[no-untyped-def]
+    record = pack((address_of(orders), seed, stream, size))
+    run_chunks(address, record, count, max(1, SHUFFLED // max(1, size)), chunker, launcher)
 
 
 def random_permutation(seed: Number, stream: Number, *, n: int) -> Array:
@@ -286,13 +303,42 @@ def random_permutation(seed: Number, stream: Number, *, n: int) -> Array:
     >>> sorted(random_permutation(1, 2, n=4).tolist())
     [0, 1, 2, 3]
     """
-    count = int(n)
-    if not 0 <= count < 2**32:
-        raise ValueError(f"random_permutation: n is {count}, expected 0 to 2**32 - 1")
-    order = np.empty(count, np.int64)
+    return random_permutations(seed, stream, n=n, count=1).reshape(-1)
+
+
+def random_permutations(seed: Number, stream: Number, *, n: int, count: int) -> Array:
+    """Permutations of several streams: row `i` is that of ``stream + i``.
+
+    Parameters
+    ----------
+    seed, stream, n
+        As in `random_permutation`.
+    count : int
+        How many.
+
+    Returns
+    -------
+    ndarray of int64, shape (count, n)
+
+    Raises
+    ------
+    ValueError
+        If `n` is negative or too large.
+
+    Examples
+    --------
+    >>> orders = random_permutations(1, 2, n=5, count=3)
+    >>> bool((orders[2] == random_permutation(1, 4, n=5)).all())
+    True
+    """
+    size = int(n)
+    if not 0 <= size < 2**32:
+        raise ValueError(f"random_permutation: n is {size}, expected 0 to 2**32 - 1")
+    orders = np.empty((count, size), np.int64)
+    addresses = permutation_block.address, chunk_block.address, parallel_launcher.address
     words = seed_word("seed", seed), seed_word("stream", stream)
-    _permute(permutation_block.address, order, *words)
-    return order
+    _permute(*addresses, orders, *words, size, count)
+    return orders
 
 
 def _warm(kind: str, real: str) -> None:
@@ -307,4 +353,10 @@ for _real in REAL_NAMES:
         on_warmup(f"random_{_kind} {_real}")(lambda kind=_kind, real=_real: _warm(kind, real))
 on_warmup("random_permutation")(lambda: random_permutation(0, 0, n=2))
 
-__all__ = ["random_bernoulli", "random_normal", "random_permutation", "random_uniform"]
+__all__ = [
+    "random_bernoulli",
+    "random_normal",
+    "random_permutation",
+    "random_permutations",
+    "random_uniform",
+]

@@ -95,4 +95,5 @@ def _draws(dtype: type) -> Results:
         "random_normal": [cpu.random_normal(1, 2, shape=SIZE, dtype=dtype)],
         "random_bernoulli": [cpu.random_bernoulli(1, 2, shape=SIZE, probability=0.3, dtype=dtype)],
         "random_permutation": [cpu.random_permutation(1, 2, n=SIZE)],
+        "random_permutations": [cpu.random_permutations(1, 2, n=SIZE // 8, count=8)],
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import types
 
-from tapegrad_kernels._compile import native_entry, on_warmup
+from tapegrad_kernels._compile import kernel, native_entry, on_warmup
 from tapegrad_kernels._compile.pointers import call_block, int64_at
 from tapegrad_kernels.cpu.program.operand import FIRST_FREE
 
@@ -21,14 +21,8 @@ ROW_WORDS = 4
 """Words of a row: address of the block, address of its record, start, stop."""
 
 
-def _execute(words, patches, bases, first, stop, repetitions):  # type: ignore[no-untyped-def]
-    for i in range(0, patches.size, 3):
-        buffer = patches[i + 1]
-        base = bases[buffer]
-        if buffer >= FIRST_FREE:
-            base = int64_at(base + words[DATA_WORD])[0]
-        words[patches[i]] = base + patches[i + 2]
-    words[STATUS_WORD] = 0
+@kernel(inline=True)
+def _repeat(words, first, stop, repetitions):  # type: ignore[no-untyped-def]
     for repetition in range(repetitions):
         for row in range(first, stop):
             at = HEADER + ROW_WORDS * row
@@ -38,6 +32,28 @@ def _execute(words, patches, bases, first, stop, repetitions):  # type: ignore[n
                 return repetition
         words[STEP_WORD] += 1
     return repetitions
+
+
+def _execute(words, patches, bases, first, stop, repetitions):  # type: ignore[no-untyped-def]
+    for i in range(0, patches.size, 3):
+        buffer = patches[i + 1]
+        base = bases[buffer]
+        if buffer >= FIRST_FREE:
+            base = int64_at(base + words[DATA_WORD])[0]
+        words[patches[i]] = base + patches[i + 2]
+    words[STATUS_WORD] = 0
+    return _repeat(words, first, stop, repetitions)
+
+
+def _take_turns(  # type: ignore[no-untyped-def]
+    words, first, stop, repetitions, others, other_first, other_stop, other_repetitions, turns
+):
+    for turn in range(turns):
+        if _repeat(words, first, stop, repetitions) != repetitions:
+            return 2 * turn
+        if _repeat(others, other_first, other_stop, other_repetitions) != other_repetitions:
+            return 2 * turn + 1
+    return 2 * turns
 
 
 @functools.cache
@@ -72,6 +88,21 @@ def native_execute() -> Callable[..., int]:
     return native_entry(_execute, "execute", *arguments)
 
 
+@functools.cache
+def native_take_turns() -> Callable[..., int]:
+    """The compiled loop over two programs in turns, whose addresses have been written.
+
+    ``take_turns(words, first, stop, repetitions, <the same of the other>, turns)`` runs the rows
+    of one program, so many times over, then those of the other, and so on. Returns how many such
+    parts of turns came to their end; if these are not all, the next one is where a row set the
+    status.
+    """
+    integers, integer = types.Array(types.int64, 1, "C"), types.int64
+    part = integers, integer, integer, integer
+    return native_entry(_take_turns, "take_turns", *part, *part, integer)
+
+
 @on_warmup("program executor")
 def _warm() -> None:
     native_execute()
+    native_take_turns()

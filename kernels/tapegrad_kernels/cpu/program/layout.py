@@ -17,6 +17,7 @@ from tapegrad_kernels.cpu.program.executor import (
     STEP_WORD,
     data_offset,
     native_execute,
+    native_take_turns,
 )
 from tapegrad_kernels.cpu.program.operand import ARENA, FIRST_FREE, WORDS, Operand
 
@@ -161,6 +162,29 @@ class Frame:
     def run(self, first: int, stop: int, repetitions: int = 1) -> int:
         """Run rows; return how many repetitions came to their end (see `executor`)."""
         return self._execute(self.words, self._moving, self.bases, first, stop, repetitions)
+
+    def take_turns(
+        self, rows: tuple[int, int, int], other: Frame, others: tuple[int, int, int], turns: int
+    ) -> int:
+        """Run rows of this program, then of another one, and so on.
+
+        Parameters
+        ----------
+        rows, others : tuple of int
+            The first row, the one after the last, and how often they run in each turn.
+        other : Frame
+            Of the other program.
+        turns : int
+            How many times both come.
+
+        Returns
+        -------
+        int
+            How many parts came to their end, two a turn (see `executor`).
+        """
+        self.run(*rows[:2], repetitions=0)  # writes addresses
+        other.run(*others[:2], repetitions=0)
+        return native_take_turns()(self.words, *rows, other.words, *others, turns)
 
     @property
     def failed_row(self) -> int:
