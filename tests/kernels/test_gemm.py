@@ -17,6 +17,7 @@ import pytest
 
 from tapegrad_kernels import cpu
 from tapegrad_kernels.cpu.gemm import blocking, interface
+from tapegrad_kernels.cpu.gemm.microkernel import tile_for
 
 DTYPES = ["float32", "float64"]
 LAYOUTS = [(False, False), (False, True), (True, False), (True, True)]
@@ -451,6 +452,20 @@ import os
 os._exit(0)  # the areas are not unmapped while arrays look at them
 """
     assert run_python(code).strip() == "untouched"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("m", "n", "depth"), [(1, 1, 0), (3, 5, 7), (40, 77, 9), (90, 130, 897)])
+def test_a_right_matrix_in_panels(m: int, n: int, depth: int, dtype: str) -> None:
+    g = np.random.default_rng(0)
+    a, b = g.normal(size=(depth, m + 3)).astype(dtype), g.normal(size=(depth, n)).astype(dtype)
+    width = tile_for(dtype).columns
+    panels = np.full((-(-n // width), depth + 2, width), np.nan, dtype)
+    for k, panel in enumerate(panels):
+        columns = b[:, k * width : (k + 1) * width]
+        panel[:depth, : columns.shape[1]] = columns
+    product = interface.multiply_panels(a[:, 1:-2], panels, n)
+    np.testing.assert_array_equal(product, cpu.gemm(a[:, 1:-2], b, transpose_a=True))
 
 
 @pytest.mark.parametrize("bits", ["128", "256"])

@@ -42,6 +42,12 @@ LINE = 64
 ALIAS_BYTES = 2048
 """Rows this many bytes apart fall into the same few sets of the first cache."""
 
+PANELS = 2
+"""TRANSPOSE_B of a matrix that is packed already: in panels of a tile's columns.
+
+Each panel is as the packers write it, of all depth; LDB is the number of its rows.
+"""
+
 # The record of a product, in int64: what `gemm_parts` reads.
 (
     TABLE,
@@ -153,8 +159,11 @@ def _multiply_block(  # type: ignore[no-untyped-def]
     depth_step = lda if transpose_a else 1
     panels = (column_stop - column_start + width - 1) // width
     tiles = (rows + tile_rows - 1) // tile_rows
+    b_in_panels = transpose_b == PANELS
     # Packing A pays when it is read often, or when its rows alias in the cache.
     a_in_place = panels <= 4 and (transpose_a or rows < 8 or lda * size % ALIAS_BYTES != 0)
+    # Beside packed panels adjacent rows are read as quickly from where they are.
+    a_in_place = a_in_place or (b_in_panels and transpose_a)
     b_in_place = not transpose_b and (tiles <= 2 or (tiles <= 6 and ldb * size % ALIAS_BYTES != 0))
     depth_blocks = max(1, (depth + DEPTH_BLOCK - 1) // DEPTH_BLOCK)
     most_rows = ROW_TILES * tile_rows
@@ -192,7 +201,10 @@ def _multiply_block(  # type: ignore[no-untyped-def]
                         i += tall
                 for j in range(j0, j1, width):
                     columns = min(width, j1 - j)
-                    if b_in_place and columns % lanes == 0:
+                    if b_in_panels:
+                        panel = b + (j * ldb + p0 * width) * size
+                        panel_stride = width
+                    elif b_in_place and columns % lanes == 0:
                         panel = b + (p0 * ldb + j) * size
                         panel_stride = ldb
                     else:

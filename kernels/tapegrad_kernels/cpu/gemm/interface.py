@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tapegrad_kernels.cpu.gemm.blocking import PANELS
 from tapegrad_kernels.cpu.gemm.entry import Entry, Workspace, entry_for, new_workspace
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE, BIAS, RELU
 
@@ -173,6 +174,37 @@ def gemm(
         activation,
         bool(accumulate),
     )
+
+
+def multiply_panels(a: Array, panels: Array, columns: int) -> Array:
+    """``a.T @ b`` for a `b` that is packed already.
+
+    Parameters
+    ----------
+    a : ndarray, shape (k, m)
+        Its rows are adjacent elements, evenly apart.
+    panels : ndarray, shape (n, at least k, columns of a tile)
+        The columns of b, panel by panel.
+    columns : int
+        How many there are.
+    """
+    entry = entry_for(a.dtype.name)
+    product = np.empty((a.shape[1], columns), a.dtype)
+    depth, stride = a.shape[0], a.strides[0] // a.itemsize
+    sizes = True, PANELS, a.shape[1], columns, depth, stride, panels.shape[1]
+    workspace, nothing = borrow(), np.zeros(1, np.int64)
+    entry.multiply_batches(
+        a.ctypes.data,
+        panels.ctypes.data,
+        product.ctypes.data,
+        nothing,
+        nothing,
+        np.array(sizes, np.int64),
+        entry.setup,
+        workspace[0],
+    )
+    give_back(workspace)
+    return product
 
 
 def _check_operands(

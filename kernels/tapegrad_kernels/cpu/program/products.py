@@ -33,7 +33,8 @@ class _Matrices(NamedTuple):
     """An operand of a product as gemm reads it: rows `stride` elements apart, or columns."""
 
     operand: Operand
-    transpose: bool
+    transpose: int
+    """Whether it is transposed, or `blocking.PANELS`."""
     stride: int
 
 
@@ -88,13 +89,14 @@ def _add_product(
     if 0 in (m, n, batches):
         return
     ldc = out.strides[-2] // out.itemsize
-    if n == 1 and m > 1 and ldc == 1 and bias is None and not offsets:
+    panels = right.transpose == blocking.PANELS
+    if n == 1 and m > 1 and ldc == 1 and bias is None and not offsets and not panels:
         # One column fills one lane of a tile; its transpose, one row, fills them all.
         turned = [_Matrices(x.operand, not x.transpose, x.stride) for x in (right, left)]
         left, right = turned
         m, n = n, m
     one_thread = m * n * depth * batches < SERIAL_PRODUCTS
-    part_bytes = _workspace_bytes(out.dtype.name, n, depth)
+    part_bytes = _workspace_bytes(out.dtype.name, 0 if panels else n, depth)
     record: list[Any] = [0] * blocking.RECORD_LENGTH
     for word, value in (
         (blocking.TABLE, table_address(out.dtype.name)),
@@ -150,6 +152,17 @@ def _multiply(
         bias = b.contiguous(bias)
     a, c = _matrices(b, left, transpose_a), _matrices(b, right, transpose_b)
     _add_product(b, entry, a, c, out, (m, n, depth), bias, flags)
+
+
+def multiply_panels(b: Builder, out: Operand, left: Operand, panels: Operand) -> None:
+    """``out = left.T @ right`` of a right matrix that is packed already.
+
+    As `tapegrad_kernels.cpu.gemm.interface.multiply_panels`.
+    """
+    depth, m = left.shape
+    right = _Matrices(panels, blocking.PANELS, panels.shape[1])
+    transposed = _Matrices(left, True, left.strides[0] // left.itemsize)
+    _add_product(b, entry_for(out.dtype.name), transposed, right, out, (m, out.shape[1], depth))
 
 
 @lowers("gemm")

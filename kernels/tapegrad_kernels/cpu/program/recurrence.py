@@ -11,6 +11,7 @@ from tapegrad_kernels._compile import Block
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.lowering import lowers
 from tapegrad_kernels.cpu.program.operand import Operand
+from tapegrad_kernels.cpu.program.products import multiply_panels
 from tapegrad_kernels.cpu.recurrent import (
     _gru_kernels,
     _lstm_kernels,
@@ -25,6 +26,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     sizes_of,
     tables_of,
 )
+from tapegrad_kernels.cpu.recurrent._gradients import factors_shape, gates_shape
 from tapegrad_kernels.cpu.recurrent._products import pack_block
 
 Optional = Operand | None
@@ -91,8 +93,7 @@ def _entries(array: Operand) -> list[Operand]:
 
 
 def _left_factors(builder: Builder, x: Operand, units: int, masks: int) -> Operand:
-    batch, steps, features = x.shape
-    return builder.temporary((max(1, masks), batch, steps, features + units + 2), x.dtype)
+    return builder.temporary(factors_shape(x.shape, units, masks), x.dtype)
 
 
 def _lower_inputs(builder: Builder, dx: Operand, d_gates: Operand, w: Operand) -> None:
@@ -100,13 +101,20 @@ def _lower_inputs(builder: Builder, dx: Operand, d_gates: Operand, w: Operand) -
 
 
 def _lower_weights(
-    builder: Builder, d_gates: Operand, left: Operand, dw: Operand, du: Operand, db: Operand
+    builder: Builder,
+    d_gates: Operand,
+    left: Operand,
+    dw: Operand,
+    du: Operand,
+    db: Operand,
+    panel_rows: int,
 ) -> None:
     """Gradients by W, U and b, whose left factors stand side by side."""
-    rows, factors = _rows(d_gates), [_rows(part) for part in _entries(left)]
+    factors = [_rows(part) for part in _entries(left)]
     bias = db.view((1, db.size))
-    states, last = dw.shape[0] + 1, left.shape[-1] - 1
+    states, last = dw.shape[0] + 1, dw.shape[0] + 1 + du.shape[0]
     if len(factors) > 1:
+        rows = _rows(d_gates)
         others = builder.temporary((states, rows.shape[1]), rows.dtype)
         factor = _columns(factors[0], 0, states)
         builder.lower("gemm", others, factor, rows, transpose_a=True)
@@ -116,10 +124,13 @@ def _lower_weights(
         return
     # A layer's gradients mostly stand one after another, as the rows of the product.
     adjacent = _follows(du, dw) and _follows(db, du)
-    shape = (last, rows.shape[1])
-    product = dw.view(shape) if adjacent else builder.temporary(shape, rows.dtype)
+    shape = (last, du.shape[1])
+    product = dw.view(shape) if adjacent else builder.temporary(shape, du.dtype)
     factor = _columns(factors[0], 1, last + 1)
-    builder.lower("gemm", product, factor, rows, transpose_a=True)
+    if panel_rows:
+        multiply_panels(builder, product, factor, d_gates)
+    else:
+        builder.lower("gemm", product, factor, _rows(d_gates), transpose_a=True)
     if not adjacent:
         builder.copy(_part(product, 0, states - 1), dw)
         builder.copy(_part(product, states - 1, last - 1), du)
@@ -214,8 +225,10 @@ def _lower_lstm_backward(
     d_outputs, d_last, d_cells = _in_order(builder, dtype, d_outputs, d_last, d_cells)
     masks = masks_in(dropped)
     left = _left_factors(builder, x, outputs.shape[2], masks) if weights else None
-    d_gates = builder.temporary(gates.shape, dtype)
     by_step = dx is not None and inputs_by_step(x, w, u)
+    in_panels = weights and masks <= 1 and (dx is None or by_step)
+    shape, panel_rows = gates_shape(x, u, in_panels)
+    d_gates = builder.temporary(shape, dtype)
     operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
     operands |= {f.C0: c0, f.OUTPUTS: outputs, f.CELLS: cells, f.GATES: gates}
     operands |= {f.LAST: dh0, f.D_LAST: d_last, f.D_OUTPUTS: d_outputs, f.D_CELLS: d_cells}
@@ -224,13 +237,13 @@ def _lower_lstm_backward(
     operands[f.ONE] = builder.constant(np.ones(1, dtype))
     groups = max(1, masks)
     _run(
-        builder, _lstm_kernels.lstm_backward, operands, 4,
-        masks=masks, groups=groups, reverse=reverse, transposed=True,
+        builder, _lstm_kernels.lstm_backward, operands, 4, masks=masks, groups=groups,
+        reverse=reverse, transposed=True, panel_rows=panel_rows,
     )  # fmt: skip
     if dx is not None and not by_step:
         _lower_inputs(builder, dx, d_gates, w)
     if left is not None:
-        _lower_weights(builder, d_gates, left, dw, du, db)
+        _lower_weights(builder, d_gates, left, dw, du, db, panel_rows)
 
 
 # ---- gated recurrent unit ----------------------------------------------------------------
@@ -409,7 +422,8 @@ def _lower_simple_rnn_backward(
     x, w, u, h0, dropped = _in_order(builder, dtype, x, w, u, h0, recurrent_mask)
     outputs, d_outputs, d_last = _in_order(builder, dtype, outputs, d_outputs, d_last)
     masks = masks_in(dropped)
-    d_gates = builder.temporary(outputs.shape, dtype)
+    shape, panel_rows = gates_shape(x, u, weights and dx is None)
+    d_gates = builder.temporary(shape, dtype)
     left = _left_factors(builder, x, outputs.shape[2], masks) if weights else None
     operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
     operands |= {f.OUTPUTS: outputs, f.LAST: dh0, f.D_LAST: d_last, f.D_OUTPUTS: d_outputs}
@@ -418,12 +432,12 @@ def _lower_simple_rnn_backward(
     _run(
         builder, _simple_rnn_kernels.simple_rnn_backward, operands, 1,
         masks=masks, groups=1, reverse=reverse, option=_number_of(activation),
-        transposed=True,
+        transposed=True, panel_rows=panel_rows,
     )  # fmt: skip
     if dx is not None:
         _lower_inputs(builder, dx, d_gates, w)
     if left is not None:
-        _lower_weights(builder, d_gates, left, dw, du, db)
+        _lower_weights(builder, d_gates, left, dw, du, db, panel_rows)
 
 
 def _number_of(activation: str) -> int:

@@ -125,6 +125,7 @@ def plan(
     reverse: bool,
     option: int = 0,
     transposed: bool = False,
+    panel_rows: int = 0,
 ) -> Plan:
     """Cut a batch into pieces and lay out the memory that they need.
 
@@ -136,6 +137,8 @@ def plan(
         Lengths of rows of X and of LEFT, if the kernel is given these.
     by_step : bool
         Whether the kernel is given W.
+    panel_rows : int
+        Rows of a panel of D_GATES, or 0 if that is not in panels.
     """
     depth = units + features if by_step else units
     pieces = 1
@@ -159,7 +162,7 @@ def plan(
         w_bytes = _whole_lines(-(-columns // width) * width * depth * size)
     sizes = size, batch, steps, units, gate_count, groups, masks
     options = int(reverse), int(option), int(transposed)
-    strides = state_stride, gate_stride, features, left_stride
+    strides = state_stride, gate_stride, features, left_stride, panel_rows
     packed_bytes = groups * group_bytes + w_bytes
     return Plan(
         (*sizes, *options, pieces, *strides, piece_bytes, group_bytes),

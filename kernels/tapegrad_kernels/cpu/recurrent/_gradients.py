@@ -14,17 +14,41 @@ from numpy.typing import NDArray
 
 from tapegrad_kernels.cpu._map import FLOAT32, FLOAT64
 from tapegrad_kernels.cpu.gemm import gemm
+from tapegrad_kernels.cpu.gemm.interface import multiply_panels
+from tapegrad_kernels.cpu.gemm.microkernel import tile_for
 
 Array = NDArray[Any]
 
 ONE = {dtype: np.ones(1, dtype) for dtype in (FLOAT32, FLOAT64)}
 """The left factor of the gradient by b."""
+PANEL_PRODUCTS = 1_000_000
+"""Multiplications with U from which on gradients by the gates are written in panels."""
 
 
 def left_factors(x: Array, units: int, masks: int) -> Array:
     """Memory for the left factors, once for each mask of recurrent dropout."""
-    batch, steps, features = x.shape
-    return np.empty((max(1, masks), batch, steps, features + units + 2), x.dtype)
+    return np.empty(factors_shape(x.shape, units, masks), x.dtype)
+
+
+def factors_shape(shape: tuple[int, ...], units: int, masks: int) -> tuple[int, ...]:
+    """Shape of the left factors for x of a shape; rows are an odd number of elements apart."""
+    batch, steps, features = shape
+    # Gemm reads columns in place: at powers of two they would share the cache's few sets.
+    return max(1, masks), batch, steps, (features + units + 2) | 1
+
+
+def gates_shape(x: Any, u: Any, in_panels: bool) -> tuple[tuple[int, ...], int]:
+    """Shape of the gradients by the gates, and the rows of a panel of them; 0 without panels.
+
+    They can be written as the product with the left factors reads them, if nothing else does.
+    Takes arrays, or operands of a program.
+    """
+    (batch, steps, _), (units, columns) = x.shape, u.shape
+    if not in_panels or batch * steps * units * columns < PANEL_PRODUCTS:
+        return (batch, steps, columns), 0
+    width = tile_for(x.dtype.name).columns
+    # With an odd number of rows, panels do not begin in the same few sets of the cache.
+    return (-(-columns // width), batch * steps | 1, width), batch * steps | 1
 
 
 def as_rows(sequence: Array) -> Array:
@@ -37,15 +61,22 @@ def of_inputs(x: Array, w: Array, d_gates: Array) -> Array:
     return gemm(as_rows(d_gates), w, transpose_b=True).reshape(x.shape)
 
 
-def of_weights(d_gates: Array, left: Array, units: int) -> tuple[Array, Array, Array]:
-    """Gradients by w, u and b."""
-    rows, factors = as_rows(d_gates), [as_rows(part) for part in left]
-    states = left.shape[-1] - units - 1
+def of_weights(
+    d_gates: Array, left: Array, w: Array, u: Array, panel_rows: int
+) -> tuple[Array, Array, Array]:
+    """Gradients by w, u and b; `panel_rows` is from `gates_shape`."""
+    states, last = w.shape[0] + 1, w.shape[0] + 1 + u.shape[0]
+    factors = [as_rows(part) for part in left]
     if len(factors) == 1:
-        product = gemm(factors[0][:, 1:], rows, transpose_a=True)
+        factor = factors[0][:, 1 : last + 1]
+        if panel_rows:
+            product = multiply_panels(factor, d_gates, u.shape[1])
+        else:
+            product = gemm(factor, as_rows(d_gates), transpose_a=True)
         return product[: states - 1], product[states - 1 : -1], product[-1]
+    rows = as_rows(d_gates)
     others = gemm(factors[0][:, :states], rows, transpose_a=True)
-    return others[1:], of_states(rows, [factor[:, states:-1] for factor in factors]), others[0]
+    return others[1:], of_states(rows, [part[:, states:last] for part in factors]), others[0]
 
 
 def of_states(rows: Array, factors: list[Array]) -> Array:

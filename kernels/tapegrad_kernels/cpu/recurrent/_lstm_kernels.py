@@ -23,6 +23,7 @@ from tapegrad_kernels.cpu.recurrent._rows import (
     multiply_to_inputs,
     piece_of,
     previous_state,
+    save_gates,
     save_left,
     write_last,
     write_output,
@@ -119,9 +120,9 @@ def lstm_backward(record, start, stop):  # type: ignore[no-untyped-def]
                 else:
                     clear_bytes(di, 4 * row_bytes)
                     save_left(r, sample, t, zeros)
-                copy_bytes(r[f.D_GATES] + at_t, di, 4 * row_bytes)
+            save_gates(r, first, rows, t, dg_rows)
             if step > 0:
-                gates = r[f.GATES], r[f.D_GATES]
+                gates = r[f.GATES], 0 if r[f.PANEL_ROWS] else r[f.D_GATES]
                 others = r[f.CELLS] - row_bytes, r[f.OUTPUTS] - row_bytes, r[f.D_OUTPUTS]
                 fetch_step(r, first, rows, step - 1, gates, others)
                 fetch_left(r, first, rows, step - 1)

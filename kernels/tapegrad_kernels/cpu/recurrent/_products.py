@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import block, kernel
-from tapegrad_kernels._compile.pointers import int64_at
+from tapegrad_kernels._compile.pointers import call_address, int64_at
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE
-from tapegrad_kernels.cpu.gemm.table import ITEM_BYTES, TILE_COLUMNS
+from tapegrad_kernels.cpu.gemm.table import COPY_PACKER, ITEM_BYTES, TILE_COLUMNS
 from tapegrad_kernels.cpu.gemm.tiles import (
     ADJACENT_DEPTH,
     multiply_tiles,
@@ -95,3 +95,19 @@ def multiply(  # type: ignore[no-untyped-def]
                 0,
                 0,
             )
+
+
+@kernel(inline=True)
+def write_panels(  # type: ignore[no-untyped-def]
+    table, source, source_stride, target, target_stride, panel_rows, columns, rows
+):
+    """Copy rows into panels of one tile's columns each, which have `panel_rows` rows.
+
+    In `target` the rows are `target_stride` rows of a panel apart.
+    """
+    t = int64_at(table)
+    width, size = t[TILE_COLUMNS], t[ITEM_BYTES]
+    for j in range(0, columns, width):
+        place, count = target + j * panel_rows * size, min(width, columns - j)
+        step = target_stride * width
+        call_address(t[COPY_PACKER], (source + j * size, source_stride, place, step, count, rows))

@@ -44,10 +44,11 @@ ONES = C_FIRST  # a row for the products that no mask of recurrent dropout chang
     GATE_STRIDE,  # elements between rows of gates in scratch memory
     FEATURES,
     LEFT_STRIDE,  # elements of a row of LEFT: a one, those of x and of a state, a one
+    PANEL_ROWS,  # rows of a panel of D_GATES; 0 if a row of it has all columns
     PIECE_BYTES,
     GROUP_BYTES,
     PACKED,
     PACKED_W,
     SCRATCH,
     RECORD_LENGTH,
-) = range(ARRAYS, ARRAYS + 23)
+) = range(ARRAYS, ARRAYS + 24)

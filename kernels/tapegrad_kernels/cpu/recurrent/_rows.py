@@ -10,9 +10,10 @@ from tapegrad_kernels._compile import kernel
 from tapegrad_kernels._compile.pointers import int64_at
 from tapegrad_kernels.cpu._memory import clear_bytes, copy_bytes
 from tapegrad_kernels.cpu.gemm.microkernel import ACCUMULATE, BIAS
+from tapegrad_kernels.cpu.gemm.table import TILE_COLUMNS
 from tapegrad_kernels.cpu.recurrent._formulas import ADD, ADD_PRODUCT, MULTIPLY
 from tapegrad_kernels.cpu.recurrent._loops import apply, prefetch_line
-from tapegrad_kernels.cpu.recurrent._products import multiply
+from tapegrad_kernels.cpu.recurrent._products import multiply, write_panels
 
 LINE = 64
 """Bytes of a cache line."""
@@ -223,6 +224,21 @@ def save_left(r, sample, t, h):  # type: ignore[no-untyped-def]
             apply(r, MULTIPLY, (h, mask_row(r, sample, which), state))
         copy_bytes(state + r[f.UNITS] * size, r[f.ONE], size)
         place += r[f.BATCH] * r[f.STEPS] * r[f.LEFT_STRIDE] * size
+
+
+@kernel(inline=True)
+def save_gates(r, first, rows, t, dg_rows):  # type: ignore[no-untyped-def]
+    """Write the gradients by the gates of a step."""
+    steps, columns, stride = r[f.STEPS], r[f.GATE_COUNT] * r[f.UNITS], r[f.GATE_STRIDE]
+    here, size = first * steps + t, r[f.ITEM]
+    if r[f.PANEL_ROWS] != 0:
+        place = r[f.D_GATES] + here * int64_at(r[f.TABLE])[TILE_COLUMNS] * size
+        height = r[f.PANEL_ROWS]
+        write_panels(r[f.TABLE], dg_rows, stride, place, steps, height, columns, rows)
+        return
+    for row in range(rows):
+        place = r[f.D_GATES] + (here + row * steps) * columns * size
+        copy_bytes(place, dg_rows + row * stride * size, columns * size)
 
 
 @kernel(inline=True)

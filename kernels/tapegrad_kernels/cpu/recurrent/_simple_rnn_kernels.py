@@ -6,7 +6,7 @@ import tapegrad_kernels.cpu.recurrent._formulas as loops
 import tapegrad_kernels.cpu.recurrent._record as f
 from tapegrad_kernels._compile import block
 from tapegrad_kernels._compile.pointers import int64_at
-from tapegrad_kernels.cpu._memory import clear_bytes, copy_bytes
+from tapegrad_kernels.cpu._memory import clear_bytes
 from tapegrad_kernels.cpu.recurrent._loops import apply
 from tapegrad_kernels.cpu.recurrent._rows import (
     drop,
@@ -21,6 +21,7 @@ from tapegrad_kernels.cpu.recurrent._rows import (
     multiply_group,
     piece_of,
     previous_state,
+    save_gates,
     save_left,
     write_last,
     write_output,
@@ -99,10 +100,11 @@ def simple_rnn_backward(record, start, stop):  # type: ignore[no-untyped-def]
                 else:
                     clear_bytes(dg, row_bytes)
                     save_left(r, sample, t, zeros)
-                copy_bytes(r[f.D_GATES] + (sample * steps + t) * row_bytes, dg, row_bytes)
+            save_gates(r, first, rows, t, dg_rows)
             if step > 0:
                 others = r[f.OUTPUTS] - row_bytes, r[f.D_OUTPUTS]
-                fetch_step(r, first, rows, step - 1, (r[f.D_GATES],), others)
+                gates = 0 if r[f.PANEL_ROWS] else r[f.D_GATES]
+                fetch_step(r, first, rows, step - 1, (gates,), others)
                 fetch_left(r, first, rows, step - 1)
             multiply_back(r, rows, first, dg_rows, back, dh_rows, 0, 1)
         write_last(r, dh_rows, first, rows)

@@ -264,20 +264,20 @@ def gru_backward(
         )
     gradients = [of_inputs(x, w, dg)] if inputs else []
     if left is not None:
-        gradients += _of_weights(dg, d_inner, inner, left)
+        gradients += _of_weights(dg, d_inner, inner, left, x.shape[2])
     return (*gradients, dh0)
 
 
 def _of_weights(
-    d_gates: Array, d_inner: Array | None, inner: Array, left: Array
+    d_gates: Array, d_inner: Array | None, inner: Array, left: Array, features: int
 ) -> tuple[Array, Array, Array]:
     """Gradients by w, u and b; the candidate's part of u has factors of its own."""
     rows, factors = as_rows(d_gates), [as_rows(part) for part in left]
     units = inner.shape[2]
-    states = left.shape[-1] - units - 1
+    states = features + 1
     by_inputs = gemm(factors[0][:, :states], rows, transpose_a=True)  # by b and w
     candidate, factor = rows[:, 2 * units :], as_rows(inner)
-    factors = [part[:, states:] for part in factors]
+    factors = [part[:, states : states + units + 1] for part in factors]
     if d_inner is not None:
         candidate, factor = as_rows(d_inner), factors[-1]
     else:

@@ -21,7 +21,13 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import ONE, left_factors, of_inputs, of_weights
+from tapegrad_kernels.cpu.recurrent._gradients import (
+    ONE,
+    gates_shape,
+    left_factors,
+    of_inputs,
+    of_weights,
+)
 
 __all__ = ["lstm_backward", "lstm_forward"]
 
@@ -222,9 +228,11 @@ def lstm_backward(
     dh0 = np.empty(state, x.dtype)
     dc0 = np.empty(state, x.dtype)
     masks = masks_in(dropped)
-    dg = np.empty((batch, steps, _GATES * units), x.dtype)
     left = left_factors(x, units, masks) if weights else None
     dx = np.empty(x.shape, x.dtype) if inputs and inputs_by_step(x, w, u) else None
+    in_panels = weights and masks <= 1 and (not inputs or dx is not None)
+    shape, panel_rows = gates_shape(x, u, in_panels)
+    dg = np.empty(shape, x.dtype)
     if batch:
         run(
             kernels.lstm_backward,
@@ -257,12 +265,13 @@ def lstm_backward(
             groups=max(1, masks),
             reverse=reverse,
             transposed=True,
+            panel_rows=panel_rows,
         )
     gradients = []
     if inputs:
         gradients.append(of_inputs(x, w, dg) if dx is None else dx)
     if left is not None:
-        gradients += of_weights(dg, left, units)
+        gradients += of_weights(dg, left, w, u, panel_rows)
     return (*gradients, dh0, dc0)
 
 

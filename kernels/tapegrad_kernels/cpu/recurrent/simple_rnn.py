@@ -19,7 +19,13 @@ from tapegrad_kernels.cpu.recurrent._call import (
     prepare,
     run,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import ONE, left_factors, of_inputs, of_weights
+from tapegrad_kernels.cpu.recurrent._gradients import (
+    ONE,
+    gates_shape,
+    left_factors,
+    of_inputs,
+    of_weights,
+)
 
 __all__ = ["simple_rnn_backward", "simple_rnn_forward"]
 
@@ -190,7 +196,8 @@ def simple_rnn_backward(
         name, [("outputs", outputs, sequence), ("d_outputs", dy, sequence), ("d_last", dh, state)]
     )
     dh0 = np.empty(state, x.dtype)
-    dg = np.empty(sequence, x.dtype)
+    shape, panel_rows = gates_shape(x, u, weights and not inputs)
+    dg = np.empty(shape, x.dtype)
     left = left_factors(x, units, masks) if weights else None
     if batch:
         run(
@@ -218,10 +225,11 @@ def simple_rnn_backward(
             reverse=reverse,
             option=option,
             transposed=True,
+            panel_rows=panel_rows,
         )
     gradients = [of_inputs(x, w, dg)] if inputs else []
     if left is not None:
-        gradients += of_weights(dg, left, units)
+        gradients += of_weights(dg, left, w, u, panel_rows)
     return (*gradients, dh0)
 
 
