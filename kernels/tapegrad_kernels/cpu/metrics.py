@@ -78,6 +78,7 @@ class Plan(NamedTuple):
         return max(1, -(-self.rows // self.chunk))
 
 
+@functools.lru_cache(1024)
 def plan(shape: Shape, weights: Shape | None, classes: int = 1) -> Plan:
     """How values of a shape are summed with weights of a shape, or None.
 
@@ -121,6 +122,25 @@ def _make_block(real: str) -> Block:
                 best = i
         return best - start
 
+    @kernel(inline=True)
+    def summed(x, start, stop):  # type: ignore[no-untyped-def]
+        # Eight sums side by side: each addition waits for the one before in its own sum alone.
+        a = b = c = d = e = f = g = h = 0.0
+        whole = start + (stop - start) // 8 * 8
+        for i in range(start, whole, 8):
+            a += x[i]
+            b += x[i + 1]
+            c += x[i + 2]
+            d += x[i + 3]
+            e += x[i + 4]
+            f += x[i + 5]
+            g += x[i + 6]
+            h += x[i + 7]
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+        for i in range(whole, stop):
+            total += x[i]
+        return total
+
     @block(f"metric_rows.{real}")
     def metric_rows(record, start, stop):  # type: ignore[no-untyped-def]
         # The record holds what to sum, the addresses of predictions (or values), labels, weights
@@ -130,13 +150,16 @@ def _make_block(real: str) -> Block:
         kind, weights, inner, classes = packed[0], packed[3], packed[5], packed[6]
         x, labels, same = at(packed[1]), float64_at(packed[2]), at(packed[2])
         threshold = number(float64_at(record)[8])
-        total = 0.0
+        first_row, total = start, 0.0
+        if kind == MEAN and weights == 0:
+            total = summed(x, start * inner, stop * inner)
+            start = stop
         for row in range(start, stop):
             part = 0.0
-            for i in range(row * inner, row * inner + inner):
-                if kind == MEAN:
-                    part += x[i]
-                elif kind == EQUAL:
+            if kind == MEAN:
+                part = summed(x, row * inner, row * inner + inner)
+            for i in range(row * inner, row * inner + inner if kind != MEAN else row * inner):
+                if kind == EQUAL:
                     part += 1.0 if labels[i] == x[i] else 0.0
                 elif kind == BINARY:
                     part += 1.0 if labels[i] == (1.0 if x[i] > threshold else 0.0) else 0.0
@@ -149,7 +172,7 @@ def _make_block(real: str) -> Block:
                         wanted = largest(same, first, first + classes)
                         part += 1.0 if wanted == found else 0.0
             total += float64_at(weights)[row] * part if weights != 0 else part
-        float64_at(packed[4])[start // packed[7]] = total
+        float64_at(packed[4])[first_row // packed[7]] = total
 
     return metric_rows
 
@@ -217,7 +240,8 @@ def _accumulate(
         weights = np.asarray(weights, np.float64)
         if weights.ndim > len(how.shape):
             weights = weights[..., 0]
-        weights = np.ascontiguousarray(np.broadcast_to(weights, how.shape))
+        if weights.shape != how.shape or not weights.flags.c_contiguous:
+            weights = np.ascontiguousarray(np.broadcast_to(weights, how.shape))
     if how.rows * how.inner == 0:
         return
     sums = np.empty(how.parts)
@@ -231,6 +255,8 @@ def _accumulate(
 
 
 def _real(x: Any) -> Array:
+    if type(x) is np.ndarray and x.dtype in (FLOAT32, FLOAT64) and x.flags.c_contiguous:
+        return x
     array = np.asarray(x)
     return np.asarray(array, array.dtype if array.dtype in (FLOAT32, FLOAT64) else FLOAT64, "C")
 

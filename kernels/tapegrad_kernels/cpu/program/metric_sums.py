@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad_kernels._compile import block, on_warmup
+from tapegrad_kernels._compile.launch import chunk_block, parallel_launcher
 from tapegrad_kernels._compile.pointers import float64_at, int64_at, pack
 from tapegrad_kernels.cpu import metrics
 from tapegrad_kernels.cpu.metrics import Plan, finish_block, matched_shape, plan
@@ -81,12 +82,13 @@ def _accumulate(
         return
     given: Any = 0 if weights is None else _broadcast(b, weights, how)
     sums = b.temporary((how.parts,), np.float64)
-    b.run(
-        metrics.ROW_BLOCKS[x.dtype],
-        kind, x, labels, given, sums, how.inner, how.classes, how.chunk, threshold,
-        count=how.rows,
-        chunk=how.chunk,
-    )  # fmt: skip
+    block, words = metrics.ROW_BLOCKS[x.dtype], (kind, x, labels, given, sums)
+    words = (*words, how.inner, how.classes, how.chunk, threshold)
+    if how.parts == 1:
+        b.call(block, *words, start=0, stop=how.rows)
+    else:  # not `run`, which cuts in its own way: each task has its partial sum
+        tasks = b.record(block.address, b.record(*words), how.rows, how.chunk)
+        b.call(parallel_launcher, chunk_block.address, tasks, how.parts)
     count = math.prod(how.shape)
     b.call(
         finish_block,
