@@ -11,7 +11,13 @@ from tapegrad_kernels._compile import Block
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.lowering import lowers
 from tapegrad_kernels.cpu.program.operand import Operand
-from tapegrad_kernels.cpu.program.products import multiply_panels
+from tapegrad_kernels.cpu.program.recurrent_gradients import (
+    left_factors,
+    lower_gru_weights,
+    lower_inputs,
+    lower_weights,
+    rows_of,
+)
 from tapegrad_kernels.cpu.recurrent import (
     _gru_kernels,
     _lstm_kernels,
@@ -26,7 +32,7 @@ from tapegrad_kernels.cpu.recurrent._call import (
     sizes_of,
     tables_of,
 )
-from tapegrad_kernels.cpu.recurrent._gradients import factors_shape, gates_shape
+from tapegrad_kernels.cpu.recurrent._gradients import gates_shape
 from tapegrad_kernels.cpu.recurrent._products import pack_block
 
 Optional = Operand | None
@@ -66,91 +72,6 @@ def _run(
     builder.run(block, *words, count=call.sizes[f.PIECES - f.ITEM], chunk=1)
 
 
-def _rows(sequence: Operand) -> Operand:
-    """The steps of all samples, one below the other."""
-    return sequence.view((sequence.shape[0] * sequence.shape[1], sequence.shape[2]))
-
-
-def _columns(matrix: Operand, start: int, stop: int) -> Operand:
-    """Some columns of a matrix."""
-    offset = start * matrix.strides[1]
-    return matrix.view((matrix.shape[0], stop - start), matrix.strides, offset)
-
-
-def _part(array: Operand, start: int, stop: int) -> Operand:
-    """Some entries of the leading axis."""
-    offset = start * array.strides[0]
-    return array.view((stop - start, *array.shape[1:]), array.strides, offset)
-
-
-def _entries(array: Operand) -> list[Operand]:
-    """The entries along the leading axis."""
-    step = array.strides[0]
-    return [array.view(array.shape[1:], array.strides[1:], k * step) for k in range(array.shape[0])]
-
-
-# ---- gradients of what all steps share: those of `recurrent._gradients` ------------------
-
-
-def _left_factors(builder: Builder, x: Operand, units: int, masks: int) -> Operand:
-    return builder.temporary(factors_shape(x.shape, units, masks), x.dtype)
-
-
-def _lower_inputs(builder: Builder, dx: Operand, d_gates: Operand, w: Operand) -> None:
-    builder.lower("gemm", _rows(dx), _rows(d_gates), w, transpose_b=True)
-
-
-def _lower_weights(
-    builder: Builder,
-    d_gates: Operand,
-    left: Operand,
-    dw: Operand,
-    du: Operand,
-    db: Operand,
-    panel_rows: int,
-) -> None:
-    """Gradients by W, U and b, whose left factors stand side by side."""
-    factors = [_rows(part) for part in _entries(left)]
-    bias = db.view((1, db.size))
-    states, last = dw.shape[0] + 1, dw.shape[0] + 1 + du.shape[0]
-    if len(factors) > 1:
-        rows = _rows(d_gates)
-        others = builder.temporary((states, rows.shape[1]), rows.dtype)
-        factor = _columns(factors[0], 0, states)
-        builder.lower("gemm", others, factor, rows, transpose_a=True)
-        builder.copy(_part(others, 0, 1), bias)
-        builder.copy(_part(others, 1, states), dw)
-        _lower_states(builder, du, rows, [_columns(each, states, last) for each in factors])
-        return
-    # A layer's gradients mostly stand one after another, as the rows of the product.
-    adjacent = _follows(du, dw) and _follows(db, du)
-    shape = (last, du.shape[1])
-    product = dw.view(shape) if adjacent else builder.temporary(shape, du.dtype)
-    factor = _columns(factors[0], 1, last + 1)
-    if panel_rows:
-        multiply_panels(builder, product, factor, d_gates)
-    else:
-        builder.lower("gemm", product, factor, _rows(d_gates), transpose_a=True)
-    if not adjacent:
-        builder.copy(_part(product, 0, states - 1), dw)
-        builder.copy(_part(product, states - 1, last - 1), du)
-        builder.copy(_part(product, last - 1, last), bias)
-
-
-def _follows(array: Operand, before: Operand) -> bool:
-    """Whether an array begins in memory where another one ends."""
-    return array.buffer == before.buffer and array.offset == before.offset + before.nbytes
-
-
-def _lower_states(builder: Builder, out: Operand, rows: Operand, factors: list[Operand]) -> None:
-    """Gradient by U, and by what is added to its products if the factors have one column more."""
-    width = rows.shape[1] // len(factors)
-    for k, factor in enumerate(factors):
-        columns = k * width, (k + 1) * width
-        parts = factor, _columns(rows, *columns)
-        builder.lower("gemm", _columns(out, *columns), *parts, transpose_a=True)
-
-
 def _split(out: tuple[Operand, ...], inputs: bool, weights: bool) -> tuple[list[Any], list[Any]]:
     """The results of a backward kernel: by x, w, u and b (None if not wanted), and by states."""
     rest = list(out)
@@ -183,7 +104,7 @@ def _lower_lstm_forward(
     )
     by_step = forward_by_step(x, w, u)
     if not by_step:
-        builder.lower("gemm", _rows(gates), _rows(x), w, bias=b)
+        builder.lower("gemm", rows_of(gates), rows_of(x), w, bias=b)
     masks = masks_in(dropped)
     operands = {f.U: u, f.W: w if by_step else None, f.B: b, f.X: x, f.MASK: _mask(builder, mask)}
     operands |= {f.RECURRENT_MASK: dropped, f.H0: h0, f.C0: c0, f.OUTPUTS: outputs}
@@ -224,7 +145,7 @@ def _lower_lstm_backward(
     outputs, cells, gates = _in_order(builder, dtype, outputs, cells, gates)
     d_outputs, d_last, d_cells = _in_order(builder, dtype, d_outputs, d_last, d_cells)
     masks = masks_in(dropped)
-    left = _left_factors(builder, x, outputs.shape[2], masks) if weights else None
+    left = left_factors(builder, x, outputs.shape[2], masks) if weights else None
     by_step = dx is not None and inputs_by_step(x, w, u)
     in_panels = weights and masks <= 1 and (dx is None or by_step)
     shape, panel_rows = gates_shape(x, u, in_panels)
@@ -241,9 +162,9 @@ def _lower_lstm_backward(
         reverse=reverse, transposed=True, panel_rows=panel_rows,
     )  # fmt: skip
     if dx is not None and not by_step:
-        _lower_inputs(builder, dx, d_gates, w)
+        lower_inputs(builder, dx, d_gates, w)
     if left is not None:
-        _lower_weights(builder, d_gates, left, dw, du, db, panel_rows)
+        lower_weights(builder, d_gates, left, dw, du, db, panel_rows)
 
 
 # ---- gated recurrent unit ----------------------------------------------------------------
@@ -270,7 +191,7 @@ def _lower_gru_forward(
     recurrent_bias = b.view(b.shape[1:], offset=b.strides[0]) if reset_after else None
     by_step = forward_by_step(x, w, u)
     if not by_step:
-        builder.lower("gemm", _rows(gates), _rows(x), w, bias=bias)
+        builder.lower("gemm", rows_of(gates), rows_of(x), w, bias=bias)
     masks = masks_in(dropped)
     operands = {f.U: u, f.W: w if by_step else None, f.B: bias, f.X: x, f.H0: h0}
     operands |= {f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped}
@@ -314,7 +235,7 @@ def _lower_gru_backward(
     units = outputs.shape[2]
     d_gates = builder.temporary(gates.shape, dtype)
     d_inner = builder.temporary(outputs.shape, dtype) if reset_after else None
-    left = _left_factors(builder, x, units, masks) if weights else None
+    left = left_factors(builder, x, units, masks) if weights else None
     operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
     operands |= {f.OUTPUTS: outputs, f.GATES: gates, f.INNER: inner}
     operands |= {f.LAST: dh0, f.D_LAST: d_last, f.D_OUTPUTS: d_outputs}
@@ -328,43 +249,9 @@ def _lower_gru_backward(
         masks=masks, groups=groups, reverse=reverse, option=reset_after, transposed=True,
     )  # fmt: skip
     if dx is not None:
-        _lower_inputs(builder, dx, d_gates, w)
+        lower_inputs(builder, dx, d_gates, w)
     if left is not None:
-        _lower_gru_weights(builder, d_gates, d_inner, inner, left, dw, du, db)
-
-
-def _lower_gru_weights(
-    builder: Builder,
-    d_gates: Operand,
-    d_inner: Optional,
-    inner: Operand,
-    left: Operand,
-    dw: Operand,
-    du: Operand,
-    db: Operand,
-) -> None:
-    """Gradients by W, U and b; the candidate's part of U has factors of its own."""
-    rows, factors = _rows(d_gates), [_rows(part) for part in _entries(left)]
-    units, states = inner.shape[2], dw.shape[0] + 1
-    by_inputs = builder.temporary((states, rows.shape[1]), rows.dtype)
-    factor = _columns(factors[0], 0, states)
-    builder.lower("gemm", by_inputs, factor, rows, transpose_a=True)
-    builder.copy(_part(by_inputs, 1, states), dw)
-    by_states, of_inputs = du, db
-    candidate, factor = _columns(rows, 2 * units, 3 * units), _rows(inner)
-    count = units if d_inner is None else units + 1
-    factors = [_columns(each, states, states + count) for each in factors]
-    if d_inner is not None:
-        by_states = builder.temporary((units + 1, rows.shape[1]), rows.dtype)
-        candidate, factor = _rows(d_inner), factors[-1]
-        of_inputs = _part(db, 0, 1)
-    builder.copy(_part(by_inputs, 0, 1), of_inputs.view((1, 3 * units)))
-    gates = _columns(rows, 0, 2 * units)
-    _lower_states(builder, _columns(by_states, 0, 2 * units), gates, factors[:2])
-    _lower_states(builder, _columns(by_states, 2 * units, 3 * units), candidate, [factor])
-    if d_inner is not None:
-        builder.copy(_part(by_states, 0, units), du)
-        builder.copy(_part(by_states, units, units + 1), _part(db, 1, 2))
+        lower_gru_weights(builder, d_gates, d_inner, inner, left, dw, du, db)
 
 
 # ---- simple recurrent network ------------------------------------------------------------
@@ -388,7 +275,7 @@ def _lower_simple_rnn_forward(
     outputs, last = out
     x, w, u, b, h0, dropped = _in_order(builder, outputs.dtype, x, w, u, b, h0, recurrent_mask)
     products = builder.temporary(outputs.shape, outputs.dtype)
-    builder.lower("gemm", _rows(products), _rows(x), w, bias=b)
+    builder.lower("gemm", rows_of(products), rows_of(x), w, bias=b)
     operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
     operands |= {f.OUTPUTS: outputs, f.LAST: last, f.INPUTS: products}
     _run(
@@ -424,7 +311,7 @@ def _lower_simple_rnn_backward(
     masks = masks_in(dropped)
     shape, panel_rows = gates_shape(x, u, weights and dx is None)
     d_gates = builder.temporary(shape, dtype)
-    left = _left_factors(builder, x, outputs.shape[2], masks) if weights else None
+    left = left_factors(builder, x, outputs.shape[2], masks) if weights else None
     operands = {f.U: u, f.MASK: _mask(builder, mask), f.RECURRENT_MASK: dropped, f.H0: h0}
     operands |= {f.OUTPUTS: outputs, f.LAST: dh0, f.D_LAST: d_last, f.D_OUTPUTS: d_outputs}
     operands |= {f.D_GATES: d_gates, f.LEFT: left, f.X: x}
@@ -435,9 +322,9 @@ def _lower_simple_rnn_backward(
         transposed=True, panel_rows=panel_rows,
     )  # fmt: skip
     if dx is not None:
-        _lower_inputs(builder, dx, d_gates, w)
+        lower_inputs(builder, dx, d_gates, w)
     if left is not None:
-        _lower_weights(builder, d_gates, left, dw, du, db, panel_rows)
+        lower_weights(builder, d_gates, left, dw, du, db, panel_rows)
 
 
 def _number_of(activation: str) -> int:

@@ -43,12 +43,14 @@ def gates_shape(x: Any, u: Any, in_panels: bool) -> tuple[tuple[int, ...], int]:
     They can be written as the product with the left factors reads them, if nothing else does.
     Takes arrays, or operands of a program.
     """
-    (batch, steps, _), (units, columns) = x.shape, u.shape
-    if not in_panels or batch * steps * units * columns < PANEL_PRODUCTS:
+    batch, steps, _ = x.shape
+    columns = u.shape[1]
+    if not in_panels or batch * steps * u.size < PANEL_PRODUCTS:
         return (batch, steps, columns), 0
     width = tile_for(x.dtype.name).columns
     # With an odd number of rows, panels do not begin in the same few sets of the cache.
-    return (-(-columns // width), batch * steps | 1, width), batch * steps | 1
+    panel_rows = batch * steps | 1
+    return (-(-columns // width), panel_rows, width), panel_rows
 
 
 def as_rows(sequence: Array) -> Array:
@@ -65,16 +67,16 @@ def of_weights(
     d_gates: Array, left: Array, w: Array, u: Array, panel_rows: int
 ) -> tuple[Array, Array, Array]:
     """Gradients by w, u and b; `panel_rows` is from `gates_shape`."""
-    states, last = w.shape[0] + 1, w.shape[0] + 1 + u.shape[0]
-    factors = [as_rows(part) for part in left]
-    if len(factors) == 1:
-        factor = factors[0][:, 1 : last + 1]
+    states = w.shape[0] + 1
+    last = states + u.shape[0]
+    if left.shape[0] == 1:
+        factor = left.reshape(-1, left.shape[3])[:, 1 : last + 1]
         if panel_rows:
             product = multiply_panels(factor, d_gates, u.shape[1])
         else:
             product = gemm(factor, as_rows(d_gates), transpose_a=True)
         return product[: states - 1], product[states - 1 : -1], product[-1]
-    rows = as_rows(d_gates)
+    rows, factors = as_rows(d_gates), [as_rows(part) for part in left]
     others = gemm(factors[0][:, :states], rows, transpose_a=True)
     return others[1:], of_states(rows, [part[:, states:last] for part in factors]), others[0]
 
