@@ -38,7 +38,7 @@ def lower_gather_batch(builder: Builder, out: Operand, source: Operand, order: O
     if out.size == 0:
         return
     row_bytes = out.nbytes // batch
-    builder.run(
+    builder.run_anyhow(
         gather_batch_block, out, source, order, row_bytes, batch, STEP,
         count=batch, chunk=max(1, CHUNK_BYTES // row_bytes),
     )  # fmt: skip
@@ -59,10 +59,29 @@ def lower_slice_batch(builder: Builder, out: Operand, source: Operand) -> None:
     """
     if out.size:
         words = (out, source, out.nbytes, STEP)
-        builder.run(slice_batch_block, *words, count=out.nbytes, chunk=CHUNK_BYTES)
+        builder.run_anyhow(slice_batch_block, *words, count=out.nbytes, chunk=CHUNK_BYTES)
+
+
+@block("store_batch")
+def store_batch_block(record, start, stop):  # type: ignore[no-untyped-def]
+    """Copy bytes ``[start, stop)`` to this repetition's part of what lies one after another."""
+    packed = int64_at(record)
+    target = packed[0] + packed[2] * int64_at(packed[3])[0]
+    copy_bytes(target + start, packed[1] + start, stop - start)
+
+
+def lower_store_batch(builder: Builder, rows: Operand, target: Operand) -> None:
+    """Rows that copy `rows` to the rows of `target` from ``STEP * batch`` on.
+
+    Both are contiguous, with the first axis of `rows` as batch.
+    """
+    if rows.size:
+        words = (target, rows, rows.nbytes, STEP)
+        builder.run_anyhow(store_batch_block, *words, count=rows.nbytes, chunk=CHUNK_BYTES)
 
 
 @on_warmup("program batches")
 def _warm() -> None:
     gather_batch_block.address  # noqa: B018
     slice_batch_block.address  # noqa: B018
+    store_batch_block.address  # noqa: B018

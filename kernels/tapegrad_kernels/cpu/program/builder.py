@@ -54,8 +54,8 @@ class Row(NamedTuple):
     name: str
 
 
-def cut(count: int, chunk: int, awake_chunk: int | None = None) -> tuple[Block | None, int]:
-    """What runs a range in parallel, and what a thread takes at a time; see `Builder.run`.
+def cut(count: int, chunk: int) -> tuple[Block | None, int]:
+    """What runs a range in parallel, and what a thread takes at a time; see `Builder.run_anyhow`.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def cut(count: int, chunk: int, awake_chunk: int | None = None) -> tuple[Block |
         Elements that a thread takes at a time.
     """
     chunk = max(chunk, 1)
-    small = max(chunk // 4, 1) if awake_chunk is None else awake_chunk
+    small = max(chunk // 4, 1)
     if count <= small:
         return None, chunk
     # A part for each thread, always the same ones: what a thread writes stays in its cache.
@@ -119,27 +119,33 @@ class Builder:
             address, name = int(block), "block"
         self.rows.append(Row(address, Record(words), start, stop, name))
 
-    def run(
-        self, block: Block, *words: Any, count: int, chunk: int, awake_chunk: int | None = None
-    ) -> None:
+    def run(self, block: Block, *words: Any, count: int, chunk: int) -> None:
         """Add a row that runs a block over ``range(count)``, on all threads above `chunk`.
 
-        Parameters
-        ----------
-        block : Block
-            Its results must not depend on where the range is cut.
-        *words
-            Its record.
-        count : int
-            Length of the range.
-        chunk : int
-            What a thread takes at a time, and up to which one thread is quicker: the cut that
-            `tapegrad_kernels._compile.launch.run_chunks` makes.
-        awake_chunk : int, optional
-            The same for threads that need not be woken, as usually while a program runs; by
-            default a quarter of `chunk`.
+        The range is cut as `tapegrad_kernels._compile.launch.run_chunks` cuts it, so that blocks
+        may tell by `start` which memory of their own a part has.
         """
-        launcher, chunk = cut(count, chunk, awake_chunk)
+        chunk = max(chunk, 1)
+        self._add(block, words, count, chunk, parallel_launcher if count > chunk else None)
+
+    def run_anyhow(self, block: Block, *words: Any, count: int, chunk: int) -> None:
+        """Add a row that runs a block over a range, wherever it is cut.
+
+        As `run`, for blocks of which each element of the range is computed for itself. There is
+        a part for each thread, and smaller ranges run on threads that need not be woken, as
+        usually while a program runs.
+        """
+        launcher, chunk = cut(count, chunk)
+        self._add(block, words, count, chunk, launcher)
+
+    def _add(
+        self,
+        block: Block,
+        words: Sequence[Any],
+        count: int,
+        chunk: int,
+        launcher: Block | None,
+    ) -> None:
         if launcher is None:
             self.call(block, *words, start=0, stop=count)
             return

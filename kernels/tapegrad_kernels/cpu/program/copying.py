@@ -130,7 +130,7 @@ def lower_copy(builder: Builder, source: Operand, target: Operand) -> None:
         return
     alike = source.dtype == target.dtype and source.shape == target.shape
     if alike and source.is_contiguous and target.is_contiguous:
-        builder.run(copy_bytes_block, target, source, count=target.nbytes, chunk=CHUNK_BYTES)
+        builder.run_anyhow(copy_bytes_block, target, source, count=target.nbytes, chunk=CHUNK_BYTES)
         return
     for operand in (source, target):
         if operand.dtype.kind not in "biuf" or not operand.dtype.isnative:
@@ -143,7 +143,7 @@ def lower_copy(builder: Builder, source: Operand, target: Operand) -> None:
     rows = math.prod(axis[0] for axis in outer)
     runs = here == there == target.itemsize and length * target.itemsize >= LEAST_RUN
     same = source.dtype == target.dtype
-    builder.run(
+    builder.run_anyhow(
         copy_runs_block if same and runs else copy_block(*plain_types(source.dtype, target.dtype)),
         target, source, len(outer), length, here, there, *words,
         count=rows,

@@ -167,7 +167,7 @@ def _lower_function(name: str, builder: Builder, out: Operand, *args: Any) -> No
         read.append(builder.contiguous(operand, dtype))
     if out.size:
         chosen = function.blocks[dtype]
-        builder.run(chosen, *read, out, count=out.size, chunk=function.chunk)
+        builder.run_anyhow(chosen, *read, out, count=out.size, chunk=function.chunk)
 
 
 for _name in FUNCTIONS:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+from tapegrad_kernels._compile import Block
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.chains.compiler import compiled_block
 from tapegrad_kernels.cpu.program.chains.description import MOST_ARRAYS, MOST_STEPS, Chain, Kind
-from tapegrad_kernels.cpu.program.chains.interpreter import lower_interpreted
+from tapegrad_kernels.cpu.program.chains.interpreter import TABLE, interpret, interpreter_words
 from tapegrad_kernels.cpu.program.chains.source import needed_steps, numbers_of
 from tapegrad_kernels.cpu.program.elementwise import FUNCTIONS
 from tapegrad_kernels.cpu.program.operand import Operand
@@ -16,6 +19,30 @@ _STEP_NS, _ROOT_NS, _BYTE_NS = 0.02, 0.1, 0.01
 """What a cheap step, a division or root, and a byte of memory cost for float32."""
 _WIDE = 512
 """Columns below which a row is repeated, so that loops over a row are worth entering."""
+
+
+class Call(NamedTuple):
+    """What computes any range of a chain's space.
+
+    Attributes
+    ----------
+    block : Block
+        The chain's loop, or the one that runs chains in blocks.
+    words : tuple
+        Its record. With a table its word `TABLE` is still to be filled in.
+    table : tuple or None
+        The table of operands of a chain in blocks.
+    """
+
+    block: Block
+    words: tuple[Any, ...]
+    table: tuple[Any, ...] | None
+
+    def whole_words(self, b: Builder) -> tuple[Any, ...]:
+        """The record with its table."""
+        if self.table is None:
+            return self.words
+        return (*self.words[:TABLE], b.record(*self.table), *self.words[TABLE + 1 :])
 
 
 def lower_chain(
@@ -39,25 +66,30 @@ def lower_chain(
         What to compute.
     """
     size = outs[0].size
+    if size:
+        call = call_of(b, outs, inputs, chain)
+        b.run_anyhow(call.block, *call.whole_words(b), count=size, chunk=chunk_of(chain))
+
+
+def call_of(
+    b: Builder, outs: tuple[Operand, ...], inputs: tuple[Operand, ...], chain: Chain
+) -> Call:
+    """What computes a chain; rows that it needs before are added. Arguments as in `lower_chain`."""
+    size = outs[0].size
     if len(chain.steps) > MOST_STEPS or len(inputs) + len(outs) > MOST_ARRAYS:
         raise ValueError(
             f"chain: {len(chain.steps)} steps and {len(inputs) + len(outs)} inputs and results; "
             f"there can be {MOST_STEPS} and {MOST_ARRAYS}"
         )
-    if size == 0:
-        return
     columns = _columns(size, inputs, chain)
     inputs = tuple(b.contiguous(operand) for operand in inputs)
     inputs, columns = _widened(b, inputs, chain.kinds, columns, size)
-    chunk = chunk_of(chain)
     block = compiled_block(chain)
     if block is not None:
-        words = (*inputs, *outs, columns, *numbers_of(chain))
-        b.run(block, *words, count=size, chunk=chunk)
-        return
+        return Call(block, (*inputs, *outs, columns, *numbers_of(chain)), None)
     b.pending.append(chain)
     places = [_place(o, kind, columns) for o, kind in zip(inputs, chain.kinds)]
-    lower_interpreted(b, outs, places, chain, columns, chunk)
+    return Call(interpret, *interpreter_words(b, outs, places, chain, columns))
 
 
 def _columns(size: int, inputs: tuple[Operand, ...], chain: Chain) -> int:
