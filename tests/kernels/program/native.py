@@ -14,6 +14,9 @@ from tapegrad_kernels.cpu.program.operand import FIRST_FREE
 __all__ = ["Native", "assert_same_bits", "run_natively"]
 
 
+_MARGIN = 64
+
+
 class Native:
     """One kernel as a program over copies of its arguments.
 
@@ -43,7 +46,8 @@ class Native:
         kind = type(outs)
         flat = list(outs) if kind is tuple else [] if outs is None else [outs]
         # Filled with what no kernel gives, so that an element that is not written shows.
-        self.results = [np.full(o.shape, _odd(o.dtype), o.dtype) for o in map(np.asarray, flat)]
+        self._margins: list[np.ndarray[Any, Any]] = []
+        self.results = [self._result(np.asarray(o)) for o in flat]
         results = self._adjacent() if adjacent else [self._operand(r) for r in self.results]
         builder = Builder()
         lower(
@@ -58,14 +62,27 @@ class Native:
         self.layout.finish()
         count = FIRST_FREE + len(self.arrays)
         self.frame = self.layout.frame(128 + builder.scratch_bytes, count)
-        self.frame._memory[:] = 0xFF  # NaN in every floating type
+        memory = self.frame._memory
+        memory[:] = 0xFF  # NaN in every floating type
+        begin = self.frame._arena_offset + 128
+        self._margins += [memory[:begin], memory[begin + builder.scratch_bytes :]]
         for number, array in enumerate(self.arrays, FIRST_FREE):
             self.frame.bases[number] = id(array)
 
     def run(self) -> int:
         """Run once; return the status."""
         self.frame.run(*self.rows)
+        for margin in self._margins:
+            assert (margin == 0xFF).all(), "something was written beside an array"
         return self.frame.status
+
+    def _result(self, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """An array of the shape and dtype of another, with margins of bytes on both sides."""
+        memory = np.full(like.nbytes + 2 * _MARGIN, 0xFF, np.uint8)
+        self._margins += [memory[:_MARGIN], memory[_MARGIN + like.nbytes :]]
+        result: Any = np.ndarray(like.shape, like.dtype, memory, _MARGIN)
+        result[...] = _odd(like.dtype)
+        return result
 
     def _adjacent(self) -> list[Operand]:
         """Results that stand one after another in one array."""
@@ -134,7 +151,7 @@ def assert_same_bits(name: str, *args: Any, **params: Any) -> Native:
 
 
 def _same(wanted: np.ndarray[Any, Any], got: np.ndarray[Any, Any], what: str) -> None:
-    assert wanted.shape == got.shape and wanted.dtype == got.dtype, what
+    assert (wanted.shape, wanted.dtype) == (got.shape, got.dtype), what
     np.testing.assert_array_equal(got, wanted, what)
     same_zeros = wanted.dtype.kind != "f" or np.array_equal(
         np.signbit(got)[~np.isnan(got)], np.signbit(wanted)[~np.isnan(wanted)]
