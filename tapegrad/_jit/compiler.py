@@ -18,6 +18,7 @@ from tapegrad._jit.passes.epilogues import fold_epilogues
 from tapegrad._jit.passes.fusion import CHAIN, fuse_chains
 from tapegrad._jit.passes.pooled_convolutions import pool_convolutions
 from tapegrad._jit.passes.pooled_gradients import fuse_pooled_gradients
+from tapegrad._jit.passes.reductions import CHAIN_SUM, sum_chains
 from tapegrad._jit.passes.rewriting import with_operations
 from tapegrad._jit.program import OutputPlace, Plan, Program, Step
 from tapegrad._jit.segments import find_segments
@@ -26,6 +27,7 @@ from tapegrad._jit.views import view_of
 from tapegrad_kernels.cpu.program import Builder, Layout, NotNative, Operand
 from tapegrad_kernels.cpu.program.batches import lower_gather_batch
 from tapegrad_kernels.cpu.program.chains import lower_chain
+from tapegrad_kernels.cpu.program.chains.sums import lower_chain_sum
 from tapegrad_kernels.cpu.program.lowering import lower
 from tapegrad_kernels.cpu.program.operand import FIRST_FREE
 
@@ -38,7 +40,7 @@ def simplified(trace: Trace) -> Trace:
     trace = fold_epilogues(drop_dead_code(trace))
     trace = pool_convolutions(drop_dead_code(fuse_pooled_gradients(trace)))
     trace = copy_overwritten(trace)
-    return drop_dead_code(fuse_chains(with_own_outputs(trace)))
+    return drop_dead_code(sum_chains(fuse_chains(with_own_outputs(trace))))
 
 
 def with_own_outputs(trace: Trace) -> Trace:
@@ -211,6 +213,9 @@ class Compiler:
         out: Any = None if operation.is_effect else self._located(operation.result)
         if operation.primitive is CHAIN:
             lower_chain(builder, out, arguments, operation.params["chain"])
+            return
+        if operation.primitive is CHAIN_SUM:
+            lower_chain_sum(builder, out, arguments, **operation.params)
             return
         if operation.name == "gather_flat":
             arguments, params = self._still_to_gather(arguments, operation.params)

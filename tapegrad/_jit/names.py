@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapegrad._jit.passes.fusion import CHAIN
+from tapegrad._jit.passes.reductions import CHAIN_SUM
 from tapegrad._jit.trace import CONSTANT, INPUT, VARIABLE, Operation, Value
 
 if TYPE_CHECKING:
@@ -19,12 +20,21 @@ _SEVERAL = 6
 
 def title_of(operation: Operation) -> str:
     """Name of an operation, with what was folded into it."""
-    if operation.primitive is CHAIN:
-        steps = list(operation.params["chain"].names)
+    steps = fused_steps(operation)
+    if steps is not None:
         shown = steps if len(steps) <= _SEVERAL else [*steps[: _SEVERAL - 1], "…", steps[-1]]
         return f"chain[{len(steps)}]: {' '.join(shown)}"
     activation = operation.params.get("activation")
     return f"{operation.name} + {activation}" if activation else operation.name
+
+
+def fused_steps(operation: Operation) -> list[str] | None:
+    """The kernels of a chain, with its reduction if it has one; None for other operations."""
+    if operation.primitive is CHAIN:
+        return list(operation.params["chain"].names)
+    if operation.primitive is CHAIN_SUM:
+        return [*operation.params["chain"].names, operation.params["reduction"]]
+    return None
 
 
 def shape_text(value: Value) -> str:

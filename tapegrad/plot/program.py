@@ -8,8 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from tapegrad._jit.names import Names, place_of, shape_text, title_of
-from tapegrad._jit.passes.fusion import CHAIN
+from tapegrad._jit.names import Names, fused_steps, place_of, shape_text, title_of
 from tapegrad._jit.program import Plan, Program
 from tapegrad._jit.trace import INPUT, VARIABLE, Value
 from tapegrad.plot._boxes import Box, draw_boxes
@@ -198,8 +197,8 @@ class _Drawing:
         """What is said of one operation, and the kind of its box."""
         step = self._plan.steps[number]
         operation = step.operation
-        if operation.primitive is CHAIN:
-            steps = list(operation.params["chain"].names)
+        steps = fused_steps(operation)
+        if steps is not None:
             lines = [f"%{number}  {len(steps)} fused", *_wrapped(steps)]
         else:
             lines = [f"%{number}  {title_of(operation)}"]
@@ -211,7 +210,7 @@ class _Drawing:
             return lines, "python"
         if operation.is_effect:
             return lines, "effect"
-        return lines, "fused" if operation.primitive is CHAIN else "operation"
+        return lines, "fused" if steps is not None else "operation"
 
     def _read(self, numbers: range) -> tuple[dict[int, bool], list[Value], list[str]]:
         """The boxes that operations read from, and whether through Variables; names besides."""

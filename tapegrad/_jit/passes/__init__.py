@@ -8,6 +8,7 @@ module                  subject
 ``dead_code``           what nobody needs is not done
 ``epilogues``           bias and activation become part of a product
 ``fusion``              chains of elementwise operations become one loop
+``reductions``          sums of what chains compute are done piece by piece
 ======================  =======================================================
 
 Each is a function from a trace to a trace whose results have the same bits.

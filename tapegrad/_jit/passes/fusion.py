@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tapegrad._core.primitive import Primitive
 from tapegrad._jit.passes.rewriting import is_known, with_operations
 from tapegrad._jit.passes.scheduling import Groups, effect_free_parts
-from tapegrad._jit.trace import CONSTANT, Operation, Trace, Value
+from tapegrad._jit.trace import Operation, Trace, Value
 from tapegrad_kernels.cpu.program.chains import Chain, Number, Step, is_fusible
 from tapegrad_kernels.cpu.program.chains.description import MOST_ARRAYS
 
@@ -21,7 +21,7 @@ LEAST_ELEMENTS = 2
 """Elements from which a loop pays."""
 
 
-def _forward(*data: Any, chain: Chain) -> Any:
+def chain_forward(*data: Any, chain: Chain) -> Any:
     """What the loop computes, by the separate kernels."""
     from tapegrad_kernels import cpu
 
@@ -35,7 +35,7 @@ def _forward(*data: Any, chain: Chain) -> Any:
     return tuple([values[position] for position in chain.outputs])
 
 
-CHAIN = Primitive("chain", saves="none", forward=_forward)
+CHAIN = Primitive("chain", saves="none", forward=chain_forward)
 """What programs do in place of several elementwise operations. It is no operation of users."""
 
 
@@ -50,15 +50,15 @@ class _Use(NamedTuple):
 
 def fuse_chains(trace: Trace) -> Trace:
     """Join elementwise operations that feed one another into chains."""
-    aliases = _aliases(trace)
+    aliases = shapes_of_others(trace)
     fused: list[Operation] = []
-    outside = _used_outside(trace)
+    outside = users_of(trace)
     for part in effect_free_parts(trace.operations):
         fused += _fuse_part(part, aliases, outside)
     return with_operations(trace, fused)
 
 
-def _aliases(trace: Trace) -> dict[Value, Value]:
+def shapes_of_others(trace: Trace) -> dict[Value, Value]:
     """Results of operations that change the shape alone, by what they show."""
     found: dict[Value, Value] = {}
     for operation in trace.operations:
@@ -69,7 +69,7 @@ def _aliases(trace: Trace) -> dict[Value, Value]:
     return found
 
 
-def _used_outside(trace: Trace) -> dict[Value, list[int]]:
+def users_of(trace: Trace) -> dict[Value, list[int]]:
     """The operations that need each value, by identity; outputs are needed by number 0."""
     users: dict[Value, list[int]] = {}
     for operation in trace.operations:
@@ -207,6 +207,16 @@ def _needed(members: list[_Member], users: dict[Value, list[int]]) -> list[Value
     return [value for value in results if any(user not in own for user in users.get(value, ()))]
 
 
+def as_chain(
+    operation: Operation, aliases: dict[Value, Value], users: dict[Value, list[int]]
+) -> Operation | None:
+    """A chain, or an elementwise operation as a chain of one step; None for all others."""
+    if operation.primitive is CHAIN:
+        return operation
+    member = _member(operation, aliases)
+    return None if member is None else _chain([member], users)
+
+
 def _chain(members: list[_Member], users: dict[Value, list[int]]) -> Operation:
     """One operation in place of several."""
     results = [member.operation.result for member in members]
@@ -247,4 +257,12 @@ def chains_of(operations: Iterable[Operation]) -> list[Chain]:
     return [op.params["chain"] for op in operations if op.primitive is CHAIN]
 
 
-__all__ = ["CHAIN", "CONSTANT", "chains_of", "fuse_chains"]
+__all__ = [
+    "CHAIN",
+    "as_chain",
+    "chain_forward",
+    "chains_of",
+    "fuse_chains",
+    "shapes_of_others",
+    "users_of",
+]

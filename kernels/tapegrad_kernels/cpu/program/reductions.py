@@ -18,7 +18,7 @@ from tapegrad_kernels.cpu._reduction_kernels import (
 )
 from tapegrad_kernels.cpu.program.builder import Builder
 from tapegrad_kernels.cpu.program.lowering import NotNative, lowers
-from tapegrad_kernels.cpu.program.operand import Operand
+from tapegrad_kernels.cpu.program.operand import Operand, Shape
 from tapegrad_kernels.cpu.program.sequential import (
     add_arg_reduction,
     add_bool_reduction,
@@ -49,7 +49,13 @@ def _add_all(b: Builder, operation: str, x: Operand, out: Operand, size: int) ->
     count = -(-size // CHUNK)
     partial = b.temporary((count,), FLOAT64)
     b.run(block_of(operation, "chunks", x.dtype), x, partial, size, 0, count=count, chunk=1)
-    whole = out if x.dtype == FLOAT64 else b.temporary((1,), FLOAT64)
+    join_all(b, operation, partial, out)
+
+
+def join_all(b: Builder, operation: str, partial: Operand, out: Operand) -> None:
+    """Rows that reduce what the pieces of an array left, float64 numbers."""
+    count = partial.size
+    whole = out if out.dtype == FLOAT64 else b.temporary((1,), FLOAT64)
     if operation == "sum":
         b.call(block_of("sum", "join", FLOAT64), partial, whole, count, 1)
     else:
@@ -91,14 +97,20 @@ def add_reduction(
         Contiguous, of the dtype of `x`, for the other axes in their order.
     """
     source = b.contiguous(x)
-    todo = passes(x.shape, axes)
+    add_passes(b, operation, source, passes(x.shape, axes), out)
+
+
+def add_passes(
+    b: Builder, operation: str, source: Operand, todo: list[tuple[int, int, int]], out: Operand
+) -> None:
+    """Rows for `passes` over a contiguous operand, one after another."""
     for number, (outer, length, inner) in enumerate(todo, 1):
-        y = out if number == len(todo) else b.temporary((outer * inner,), x.dtype)
+        y = out if number == len(todo) else b.temporary((outer * inner,), source.dtype)
         if inner > 1:
             _add_columns(b, operation, source, y, (outer, length, inner))
         elif outer > 1:
             chunk = chunk_of("rows", outer, length)
-            rows = block_of(operation, "rows", x.dtype)
+            rows = block_of(operation, "rows", source.dtype)
             b.run(rows, source, y, length, 0, count=outer, chunk=chunk)
         else:
             _add_all(b, operation, source, y, length)
@@ -126,6 +138,19 @@ def _add_to_nothing(b: Builder, x: Operand, out: Operand) -> None:
         b.copy(x, out.view(x.shape))
 
 
+def summed_axes(name: str, shape: Shape, how: dict[str, Any]) -> tuple[int, ...]:
+    """The axes that ``sum``, ``mean`` or ``sum_to_shape`` with parameters `how` adds up."""
+    if name != "sum_to_shape":
+        return normalized_axes(how.get("axis"), len(shape))
+    wanted = how["shape"]
+    missing = len(shape) - len(wanted)
+    return tuple(range(missing)) + tuple(
+        axis + missing
+        for axis, length in enumerate(wanted)
+        if length == 1 and shape[axis + missing] != 1
+    )
+
+
 @lowers("sum")
 def _lower_sum(
     b: Builder, out: Operand, x: Operand, *, axis: Axis = None, keepdims: bool = False
@@ -143,12 +168,7 @@ def _lower_sum(
 
 @lowers("sum_to_shape")
 def _lower_sum_to_shape(b: Builder, out: Operand, x: Operand, *, shape: tuple[int, ...]) -> None:
-    missing = x.ndim - len(shape)
-    axes = tuple(range(missing)) + tuple(
-        axis + missing
-        for axis, length in enumerate(shape)
-        if length == 1 and x.shape[axis + missing] != 1
-    )
+    axes = summed_axes("sum_to_shape", x.shape, {"shape": shape})
     if axes:
         _lower_sum(b, out, x, axis=axes)
     else:

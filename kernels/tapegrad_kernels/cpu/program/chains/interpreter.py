@@ -34,6 +34,11 @@ _LINE = 64
 _STEP_WORDS = 11
 _LOOP, _BLOCK, _COPY = 0, 1, 2
 
+TABLE = 6
+"""Word of the record that holds the address of the operands' table."""
+PLACE_WORDS = 3
+"""Words of an operand in the table, of which the first is its address."""
+
 
 def _stack(nbytes: int) -> Any:
     """An intrinsic that returns the address of so many bytes on the stack."""
@@ -235,20 +240,19 @@ def _programmed(
     return program
 
 
-def lower_interpreted(
+def interpreter_words(
     builder: Builder,
     outs: tuple[Operand, ...],
     places: list[tuple[Operand, int, int]],
     chain: Chain,
     columns: int,
-    chunk: int,
-) -> None:
-    """Add a row that runs a chain in blocks.
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The record that runs a chain in blocks, without word `TABLE`, and the table of operands.
 
     Parameters
     ----------
     builder : Builder
-        Gets the row.
+        Gets the constants.
     outs : tuple of Operand
         The results.
     places : list of (Operand, int, int)
@@ -257,8 +261,6 @@ def lower_interpreted(
         What to run.
     columns : int
         Columns of the space.
-    chunk : int
-        Elements that a thread takes at a time.
     """
     program = _programmed(builder, outs, places, chain)
     operands = len(program.operands)
@@ -275,15 +277,11 @@ def lower_interpreted(
     widest = max(chain.dtype_of(k).itemsize for k in range(len(chain.inputs) + len(chain.steps)))
     temporary_bytes = min(_STACK_BYTES // max(program.temporaries, 1), _TEMPORARY_BYTES)
     temporary_bytes -= temporary_bytes % _LINE
-    builder.run(
-        interpret,
+    record = (
         temporary_bytes // widest, columns, operands, program.temporaries, temporary_bytes,
-        len(words) // _STEP_WORDS,
-        builder.record(*(word for place in full for word in place)),
-        builder.record(*words),
-        count=outs[0].size,
-        chunk=chunk,
+        len(words) // _STEP_WORDS, 0, builder.record(*words),
     )  # fmt: skip
+    return record, tuple(word for place in full for word in place)
 
 
 @on_warmup("program interpreter")
