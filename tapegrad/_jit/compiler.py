@@ -25,7 +25,7 @@ from tapegrad._jit.segments import find_segments
 from tapegrad._jit.trace import CONSTANT, INPUT, RESULT, VARIABLE, Operation, Trace, Value, leaves
 from tapegrad._jit.views import view_of
 from tapegrad_kernels.cpu.program import Builder, Layout, NotNative, Operand
-from tapegrad_kernels.cpu.program.batches import lower_gather_batch
+from tapegrad_kernels.cpu.program.batches import lower_gather_batch, lower_store_batch
 from tapegrad_kernels.cpu.program.chains import lower_chain
 from tapegrad_kernels.cpu.program.chains.sums import lower_chain_sum
 from tapegrad_kernels.cpu.program.lowering import lower
@@ -229,6 +229,9 @@ class Compiler:
             return
         if operation.name == "gather_batch":
             lower_gather_batch(builder, out, *arguments)
+            return
+        if operation.name == "store_batch":
+            lower_store_batch(builder, *arguments)
             return
         lower(builder, operation.name, out, arguments, operation.params)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tapegrad._core.primitive import Primitive
+from tapegrad._core.primitive import Effect, Primitive
 from tapegrad._core.tensor import Tensor
 from tapegrad._jit.compiler import Compiler, simplified
 from tapegrad._jit.passes.rewriting import replaced, with_operations
@@ -24,6 +24,8 @@ def _never(*data: Any) -> Any:
 
 GATHER_BATCH = Primitive("gather_batch", saves="none", forward=_never)
 """Rows of a source for the present step. It is no operation of users."""
+STORE_BATCH = Effect("store_batch", mutates=())
+"""Write what a step returns behind what the steps before it returned. It is internal too."""
 
 
 class Recording:
@@ -59,7 +61,7 @@ class EpochProgram:
     Parameters
     ----------
     trace : Trace
-        A step whose inputs are batches and that returns nothing.
+        A step whose inputs are batches. If it returns anything, each is a batch too.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class EpochProgram:
     def __init__(self, trace: Trace) -> None:
         self.batch_size = trace.inputs[0].shape[0]
         self._shapes = [(value.shape, value.dtype) for value in trace.inputs]
+        self.results = [(value.shape, value.dtype) for value in trace.outputs]
         over_sources = _over_sources(simplified(trace))
         self.program = Program(lambda: Compiler(over_sources).compile())
 
@@ -86,7 +89,14 @@ class EpochProgram:
         """Whether nothing is called from Python, so that many steps are one call."""
         return self.program.plan.is_native
 
-    def run(self, sources: list[Array], order: Array, first: int, count: int) -> None:
+    def run(
+        self,
+        sources: list[Array],
+        order: Array,
+        first: int,
+        count: int,
+        results: Sequence[Array] = (),
+    ) -> None:
         """Run steps `first` up to `first` + `count`.
 
         Parameters
@@ -98,13 +108,16 @@ class EpochProgram:
             Batch `k` consists of the rows ``order[k * batch_size : (k + 1) * batch_size]``.
         first, count : int
             The steps.
+        results : list of ndarray, optional
+            Where the outputs of the steps go; batch `k` to the rows from ``k * batch_size`` on.
         """
         self._check(sources, order, first, count)
+        self._check_results(results, first + count)
         plan = self.program.current()
         plan.prepare()
-        run = _bound(plan, sources, order)
+        run = _bound(plan, [*sources, order, *results])
         plan.repeat(run, first, count)
-        plan.end(run)
+        _end(plan, run)
 
     def run_epochs(self, sources: list[Array], orders: Array, last: EpochProgram) -> None:
         """Run epochs of several batches and a shorter last one.
@@ -127,10 +140,10 @@ class EpochProgram:
         plan, other = self.program.current(), last.program.current()
         plan.prepare()
         other.prepare()
-        run, other_run = _bound(plan, sources, whole), _bound(other, sources, rest)
+        run, other_run = _bound(plan, [*sources, whole]), _bound(other, [*sources, rest])
         plan.take_turns(run, steps, other, other_run, 1, epochs)
-        plan.end(run)
-        other.end(other_run)
+        _end(plan, run)
+        _end(other, other_run)
 
     def _check(self, sources: list[Array], order: Array, first: int, count: int) -> None:
         """Raise what would read outside of an array."""
@@ -152,19 +165,41 @@ class EpochProgram:
         if order.size and not (order.min() >= 0 and order.max() < rows):
             raise ValueError(f"EpochProgram: order goes beyond the {rows} rows of the sources")
 
+    def _check_results(self, results: Sequence[Array], steps: int) -> None:
+        """Raise what would write outside of an array."""
+        if len(results) != len(self.results):
+            raise ValueError(f"EpochProgram: a step has {len(self.results)} outputs")
+        for result, (shape, dtype) in zip(results, self.results, strict=True):
+            rows = steps * shape[0]
+            fits = result.dtype == dtype and result.shape[1:] == shape[1:] and len(result) >= rows
+            if not fits or not result.flags.c_contiguous or not result.flags.writeable:
+                raise ValueError(
+                    f"EpochProgram: got {result.dtype}{list(result.shape)} for outputs, expected "
+                    f"{rows} rows of {dtype}{list(shape[1:])} in C order"
+                )
 
-def _bound(plan: Plan, sources: list[Array], order: Array) -> Any:
+
+def _bound(plan: Plan, inputs: list[Array]) -> Any:
     """A run with its inputs."""
     run = plan.take_frame()
     for number, position in plan.inputs:
-        array = order if position == len(sources) else sources[position]
-        run.arrays[number] = array
+        array = run.arrays[number] = inputs[position]
         run.frame.bases[number] = id(array)
     return run
 
 
+def _end(plan: Plan, run: Any) -> None:
+    """Give a run's frame back without its inputs, which may be large."""
+    for number, _ in plan.inputs:
+        run.arrays[number] = None
+    plan.end(run)
+
+
 def _over_sources(trace: Trace) -> Trace:
-    """The trace with batches that it gathers itself; its inputs are the sources and the order."""
+    """The trace with batches that it gathers, and results that it stores, itself.
+
+    Its inputs are the sources, the order and the results.
+    """
     order = Value(INPUT, (trace.inputs[0].shape[0],), np.dtype(np.int64), len(trace.inputs))
     instead: dict[Value, Value] = {}
     gathers, sources = [], []
@@ -185,6 +220,12 @@ def _over_sources(trace: Trace) -> Trace:
         )
         for op in trace.operations
     ]
-    made = with_operations(trace, [*gathers, *operations])
-    made.inputs = [*sources, order]
+    results, stores = [], []
+    for position, value in enumerate(trace.outputs, len(sources) + 1):
+        result = Value(INPUT, value.shape, value.dtype, position)
+        results.append(result)
+        stores.append(Operation(STORE_BATCH, (value, result), {}, None))
+    made = with_operations(trace, [*gathers, *operations, *stores])
+    made.inputs = [*sources, order, *results]
+    made.outputs = []
     return made

@@ -179,6 +179,11 @@ class CallbackList:
         """Whether any callback must be called before or after each batch of an evaluation."""
         return self.wants("on_test_batch_begin") or self.wants("on_test_batch_end")
 
+    @property
+    def want_each_predict_batch(self) -> bool:
+        """Whether any callback must be called before or after each batch of a prediction."""
+        return self.wants("on_predict_batch_begin") or self.wants("on_predict_batch_end")
+
     def on_train_batches_end(self, batch: int, count: int, logs: Logs) -> None:
         """Act after the last of several batches, none of which any callback wants to know of."""
         for callback in self.callbacks:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from tapegrad._core.nest import flatten, map_structure, pack_like
 from tapegrad._core.state import no_record
-from tapegrad._core.tensor import Tensor
 from tapegrad.callbacks import CallbackList
 from tapegrad.training.choose import choose_source
+from tapegrad.training.collected import Collected
 from tapegrad.training.epochs import Epochs
 from tapegrad.training.many_steps import ManySteps
 from tapegrad.training.on_batch import OnBatch
-from tapegrad.training.sources import ArraySource, Source
 from tapegrad.training.steps import Steps
 from tapegrad.training.values import as_list, to_python_logs
 
@@ -115,22 +111,48 @@ class Evaluating(OnBatch):
         self._lists_kept = None
         self.stop_predicting = False
         chosen.on_predict_begin()
-        collected = _Outputs(source, data.steps)
-        count = 0
-        for step, batch in enumerate(data.epoch()):
-            chosen.on_predict_batch_begin(step)
-            outputs = map_structure(_as_array, self._outputs_of(batch[0]))
-            collected.add(outputs)
-            count = step + 1
-            chosen.on_predict_batch_end(step, {"outputs": outputs})
-            if self.stop_predicting:
-                break
+        collected = Collected(source, data.steps)
+        many = None if chosen.want_each_predict_batch else ManySteps.of(data, parts=1)
+        if many is not None:
+            count = self._predict_at_once(data, many, collected)
+        else:
+            count = self._predict_each(data, chosen, collected)
         if not self.stop_predicting:
             data.explain_short(count)
         chosen.on_predict_end()
         return collected.joined()
 
     # ---- inside ------------------------------------------------------------------------
+
+    def _predict_each(self, data: Epochs, callbacks: CallbackList, collected: Collected) -> int:
+        """Predict batch by batch; return how many there were."""
+        count = 0
+        for step, batch in enumerate(data.epoch()):
+            callbacks.on_predict_batch_begin(step)
+            outputs = collected.add(self._outputs_of(batch[0]))
+            count = step + 1
+            callbacks.on_predict_batch_end(step, {"outputs": outputs})
+            if self.stop_predicting:
+                break
+        return count
+
+    def _predict_at_once(self, data: Epochs, many: ManySteps, collected: Collected) -> int:
+        """Predict for arrays, many batches in one call; return how many there were."""
+        taken = 0
+        while (stretch := data.stretch(taken)) is not None:
+            walk, most = stretch
+            with no_record():
+                step = self._recorded("predict")
+                if step is None:
+                    collected.add(self.predict_step(self._batch((next(walk)[0], None, None))))
+                    count = 1
+                else:
+                    count = many.take(step, walk, most, collected)
+            data.took(count)
+            taken += count
+            if self.stop_predicting:
+                break
+        return taken
 
     def _prepared(
         self,
@@ -203,50 +225,6 @@ class Evaluating(OnBatch):
         data.explain_short(taken)
         callbacks.on_test_end(logs)
         return dict(logs)
-
-
-def _as_array(output: Any) -> np.ndarray:
-    return output.numpy() if isinstance(output, Tensor) else np.asarray(output)
-
-
-class _Outputs:
-    """Outputs of batches, put one below the other.
-
-    Where the number of rows is known, they are written where they will stay.
-    """
-
-    def __init__(self, source: Source, steps: int | None) -> None:
-        self._rows: int | None = None
-        if isinstance(source, ArraySource):
-            most = source.samples if steps is None else steps * source.batch_size
-            self._rows = min(source.samples, most)
-        self._filled = 0
-        self._whole: list[np.ndarray] | None = None
-        self._parts: list[list[np.ndarray]] = []
-        self._structure: Any = None
-
-    def add(self, outputs: Any) -> None:
-        """Add a batch's."""
-        leaves = flatten(outputs)
-        if self._structure is None:
-            self._structure = outputs
-            if self._rows is not None and all(leaf.ndim for leaf in leaves):
-                self._whole = [np.empty((self._rows, *a.shape[1:]), a.dtype) for a in leaves]
-        if self._whole is None:
-            self._parts.append([np.array(leaf) for leaf in leaves])
-            return
-        stop = self._filled + len(leaves[0])
-        for whole, leaf in zip(self._whole, leaves):
-            whole[self._filled : stop] = leaf
-        self._filled = stop
-
-    def joined(self) -> Any:
-        """Return all, in the structure of the outputs."""
-        if self._whole is not None:
-            whole = [array[: self._filled] for array in self._whole]
-        else:
-            whole = [np.concatenate(column) for column in zip(*self._parts)]
-        return pack_like(self._structure, whole)
 
 
 def _short(value: Any) -> str:

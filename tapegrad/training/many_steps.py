@@ -14,6 +14,7 @@ from tapegrad.training.epochs import Epochs
 from tapegrad.training.sources import ArrayPass, ArraySource
 
 if TYPE_CHECKING:
+    from tapegrad.training.collected import Collected
     from tapegrad.training.recorded import Recorded, RecordedStep
 
 __all__ = ["ManySteps"]
@@ -31,31 +32,35 @@ class ManySteps:
     Parameters
     ----------
     source
-        The arrays: plain ones in memory, whose rows a program can gather.
+        The arrays.
+    parts
+        What steps take of them, plain arrays whose rows a program can gather: inputs, targets and
+        weights, or inputs alone.
     """
 
-    def __init__(self, source: ArraySource) -> None:
+    def __init__(self, source: ArraySource, parts: tuple[Any, ...]) -> None:
         self._source = source
-        self._parts = source.x, source.y, source.sample_weight
+        self._parts = parts
         self._sources = [array for array in flatten(self._parts) if array is not None]
         self._in_order = np.arange(source.samples)
         self._repeated = self._in_order[np.newaxis]
         self._entries: dict[int, tuple[RecordedStep, Recorded]] = {}
 
     @classmethod
-    def of(cls, data: Epochs) -> ManySteps | None:
-        """Return what takes steps over data, or None if they are no plain arrays in memory."""
+    def of(cls, data: Epochs, parts: int = 3) -> ManySteps | None:
+        """Return what takes steps over data, or None if they are no arrays that suit it.
+
+        Steps take inputs, targets and weights, or the first of these `parts`.
+        """
         source = data.source
         if not isinstance(source, ArraySource):
             return None
-        arrays = flatten([source.x, source.y, source.sample_weight])
-        plain = all(
-            array is None or (type(array) is np.ndarray and array.flags.c_contiguous)
-            for array in arrays
-        )
-        return cls(source) if plain else None
+        arrays = source.in_c_order()
+        return None if arrays is None else cls(source, arrays[:parts])
 
-    def take(self, step: RecordedStep, walk: ArrayPass, most: int) -> int:
+    def take(
+        self, step: RecordedStep, walk: ArrayPass, most: int, outputs: Collected | None = None
+    ) -> int:
         """Take the next steps of a pass; return how many, `most` or fewer.
 
         Parameters
@@ -66,13 +71,19 @@ class ManySteps:
             Where batches come from.
         most
             How many of the next batches have one size.
+        outputs
+            What collects the outputs of a step that has any.
         """
         first, stop = walk.bounds()
         size = stop - first
         entry = self._entry(step, size)
         program = None if step.eager else entry.many
+        if program is not None and outputs is not None and not outputs.suits(program.results, size):
+            program = None
         if program is None:
-            step(*next(walk))
+            returned = step(*next(walk)[: len(self._parts)])
+            if outputs is not None:
+                outputs.add(returned)
             return 1
         count = min(most, max(1, int(SECONDS / entry.seconds))) if entry.seconds else 1
         count = min(count, step.alike or count)
@@ -81,7 +92,10 @@ class ManySteps:
         if skipped:
             order, before = order[first:], 0
         started = time.perf_counter()
-        program.run(self._sources, order, before, count)
+        results = () if outputs is None else outputs.rows_from(first if skipped else 0)
+        program.run(self._sources, order, before, count, results)
+        if outputs is not None:
+            outputs.filled += count * size
         entry.seconds = (time.perf_counter() - started) / count
         step.ran = True
         walk.done += count

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tapegrad import random
-from tapegrad.training.arrays import as_arrays, check_lengths, is_sparse, is_structure
+from tapegrad._core.nest import flatten
+from tapegrad.training.arrays import as_arrays, check_lengths, is_sparse, is_structure, map_leaves
 from tapegrad.training.class_weights import weights_of_classes
 
 __all__ = ["ArrayPass", "ArraySource", "Batch", "Source"]
@@ -109,6 +110,7 @@ class ArraySource(Source):
         self._takers = [_taker(part) for part in (self.x, self.y, self.sample_weight)]
         self._drawn_from: tuple[int, int] | None = None
         self._ahead = 0  # passes whose orders were drawn together
+        self._in_c_order: Batch | None = None
 
     def resize(self, batch_size: int) -> None:
         """Set the number of samples a batch."""
@@ -155,6 +157,21 @@ class ArraySource(Source):
         generator.stream.assign(np.uint64(state["stream"]))
         return ArrayPass(self, generator.permutation(self.samples).numpy(), done)
 
+    def in_c_order(self) -> Batch | None:
+        """Return inputs, targets and weights as plain arrays, each sample in one piece of memory.
+
+        Arrays in memory that lie otherwise, such as columns of a table, are copied, and the copies
+        kept. Where that is not possible the result is None: for sparse matrices, and for parts of
+        memory-mapped arrays.
+        """
+        if self._in_c_order is None:
+            parts = self.x, self.y, self.sample_weight
+            if not all(_can_be_in_c_order(array) for array in flatten(parts)):
+                return None
+            x, y, weight = [map_leaves(_in_c_order, part) for part in parts]
+            self._in_c_order = x, y, weight
+        return self._in_c_order
+
     def rows(self, where: slice | np.ndarray) -> Batch:
         """Return these samples as a batch."""
         x, y, weight = self._takers
@@ -198,6 +215,27 @@ class ArrayPass(Iterator[Batch]):
         """How many of the next batches have one size."""
         first, stop = self.bounds()
         return (self.source.samples - first) // (stop - first) if stop > first else 0
+
+
+def _can_be_in_c_order(array: Any) -> bool:
+    if array is None:
+        return True
+    if not isinstance(array, np.ndarray) or not array.dtype.isnative:
+        return False
+    return array.flags.c_contiguous or not (0 in array.strides or _is_mapped(array))
+
+
+def _is_mapped(array: Any) -> bool:
+    """Whether an array is a view of a file."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+def _in_c_order(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).view(np.ndarray)
 
 
 Taker = Callable[[Any], Any]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,20 @@ def test_epochs_end_at_the_step_that_fails(bad):
     labels[bad] = 0
     programs[0].run_epochs([labels], order, programs[1])
     assert float(total) - before == (0 if bad < 20 else 2) + 9
+
+
+def test_arrays_are_not_kept():
+    total = tg.Variable(0.0)
+    programs = []
+    for size in (20, 10):
+        recording = Recording(lambda x: total.assign_add(x.sum()), [X[:size]])
+        programs.append(EpochProgram(recording.trace))
+    source, order = X.copy(), np.stack([np.arange(50)])
+    references = weakref.ref(source), weakref.ref(order)
+    programs[0].run([source], order[0], 0, 2)
+    programs[0].run_epochs([source], order, programs[1])
+    del source, order
+    assert [reference() for reference in references] == [None, None]
 
 
 def test_refuses_what_would_read_outside():

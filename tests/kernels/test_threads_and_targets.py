@@ -23,9 +23,9 @@ WORKLOADS = Path(__file__).parent / "workloads"
 
 _NAMES = """
 all any argmax argmin array_split assign astype broadcast_to clip concatenate copy diagonal
-diff einsum expand_dims flip full_like gather_flat getitem identity imag moveaxis ones_like
-pad put_at ravel real repeat reshape roll sinc split squeeze stack sum_to_shape swapaxes take
-take_along_axis tile transpose tril triu where zeros_like
+diff einsum expand_dims flip full_like gather_flat getitem identity imag moveaxis note_step
+ones_like pad put_at ravel real repeat reshape roll sinc split squeeze stack sum_to_shape swapaxes
+take take_along_axis tile transpose tril triu where zeros_like
 """
 BY_NUMPY = frozenset(_NAMES.split())
 """What NumPy does, on one thread, or what only arranges calls of other kernels."""

@@ -370,6 +370,88 @@ def test_interrupted_epochs_are_drawn_again(monkeypatch, size):
     assert int(stream) - before == whole + 1
 
 
+def tables(tmp_path):
+    """The same numbers, lying in memory in different ways, by name."""
+    wide = np.concatenate([X, NUMBERS], 1)
+    file = np.memmap(tmp_path / "rows", np.float32, "w+", shape=X.shape)
+    file[:] = X
+    double = np.memmap(tmp_path / "doubles", np.float64, "w+", shape=X.shape)
+    double[:] = X
+    longer = np.memmap(tmp_path / "columns", np.float32, "w+", shape=wide.shape)
+    longer[:] = wide
+    return {
+        "float64": X.astype(np.float64),
+        "float64 by columns": np.asfortranarray(X, np.float64),
+        "columns": np.asfortranarray(X),
+        "part of a table": wide[:, :-1],
+        "backwards": X[::-1].copy()[::-1],
+        "other bytes": X.astype(">f4"),
+        "list": X.tolist(),
+        "tensor": tg.tensor(X),
+        "read only": np.broadcast_to(X, X.shape),
+        "mapped": file,
+        "mapped doubles": double,
+        "part of mapped": longer[:, :-1],
+        "view of mapped": np.asarray(file),
+    }
+
+
+@pytest.mark.parametrize("labels", ["int32", "float32", "uint8", ">i4", "column", "list"])
+def test_arrays_of_labels(labels):
+    if labels == "column":
+        y = np.stack([CLASSES, CLASSES[::-1]], 1)[:, 0]
+    else:
+        y = CLASSES.tolist() if labels == "list" else CLASSES.astype(labels)
+    check_fit(NETWORKS["dense"], X, y, metrics=["accuracy"])
+
+
+def test_arrays_that_lie_in_other_ways(tmp_path, monkeypatch):
+    """Steps run many in one call, with the bits of rows one after another."""
+    from tapegrad._jit.epoch import EpochProgram
+
+    run, counts = EpochProgram.run, []
+
+    def counted(self, sources, order, first, count, *more):
+        counts.append(count)
+        return run(self, sources, order, first, count, *more)
+
+    monkeypatch.setattr(EpochProgram, "run", counted)
+    expected = numbers(check_fit(NETWORKS["dropout"], X, CLASSES, epochs=5))
+    for name, x in tables(tmp_path).items():
+        counts.clear()
+        model = check_fit(NETWORKS["dropout"], x, CLASSES, epochs=5)
+        assert_same(numbers(model), expected)
+        assert (len(counts) > 0) is (name not in {"part of mapped"}), name
+
+
+def test_images_of_bytes():
+    def stack():
+        return [
+            layers.Rescaling(1 / 255.0, input_shape=(8, 8, 1)),
+            layers.Conv2D(3, 3),
+            layers.Flatten(),
+            layers.Dense(3, "softmax"),
+        ]
+
+    images = RNG.integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
+    check_fit(stack, images, CLASSES[:40].astype(np.uint8))
+    check_fit(stack, np.moveaxis(images, 0, -1).copy().transpose(3, 0, 1, 2), CLASSES[:40])
+
+
+def test_parts_of_mapped_arrays_are_not_copied(tmp_path):
+    from tapegrad.training.sources import ArraySource
+
+    arrays = tables(tmp_path)
+    assert ArraySource(arrays["part of mapped"]).in_c_order() is None
+    for name in ("mapped", "mapped doubles", "view of mapped", "read only"):
+        (array, *_) = ArraySource(arrays[name]).in_c_order()
+        assert type(array) is np.ndarray
+        assert np.shares_memory(array, arrays[name])
+    columns = ArraySource(arrays["columns"])
+    assert columns.in_c_order() is columns.in_c_order()
+    assert ArraySource(np.broadcast_to(X[:1], X.shape)).in_c_order() is None
+
+
 def test_several_outputs():
     def functional():
         x = tg.Input((6,))
@@ -422,6 +504,56 @@ def test_evaluate_predict_and_single_batches():
         assert values[0] == values[1]
         np.testing.assert_array_equal(*[model.predict_on_batch(X[rows]) for model in models])
     assert all(ran(models[1], kind) for kind in ("train", "test", "predict"))
+
+
+def several():
+    """A network of outputs of several shapes, in dicts and lists."""
+    x = tg.Input((6,))
+    hidden = layers.Dense(5, "relu")(x)
+    one, other = layers.Dense(1)(hidden), layers.Dense(4)(hidden)
+    return tg.Model(x, {"z": one, "a": [other, layers.Reshape((2, 2))(other), one]})
+
+
+@pytest.mark.parametrize("size", [1, 8, 25, 50, 64])
+@pytest.mark.parametrize("steps", [None, 4])
+@pytest.mark.filterwarnings("ignore:The arrays ended")
+def test_predict_in_few_calls(size, steps):
+    tg.set_seed(0)
+    eager, model = several(), several()
+    model.set_weights(eager.get_weights())
+    eager.compile(jit_compile=False)
+    model.compile()
+    wanted = eager.predict(X, batch_size=size, steps=steps)
+    kept = None
+    for _ in range(4):
+        outputs = model.predict(X, batch_size=size, steps=steps)
+        assert list(outputs) == ["z", "a"]
+        for one, other in zip([outputs["z"], *outputs["a"]], [wanted["z"], *wanted["a"]]):
+            np.testing.assert_array_equal(one, other)
+        assert kept is None or not np.shares_memory(kept["z"], outputs["z"])
+        kept = outputs
+    assert ran(model, "predict")
+
+
+def test_predictions_that_are_no_rows():
+    def stack():
+        return [tg.Input((6,)), layers.Lambda(lambda x: ops.sum(x, axis=0))]
+
+    model = network(stack, loss=None)
+    for _ in range(4):
+        expected = np.concatenate([X[i : i + 8].sum(0) for i in range(0, 50, 8)])
+        np.testing.assert_allclose(model.predict(X, 8), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_predict_stops_and_tells_callbacks():
+    model = network(NETWORKS["dense"])
+    seen = []
+    note = LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append(logs["outputs"]))
+    for _ in range(3):
+        seen.clear()
+        outputs = model.predict(X, 8, callbacks=[note])
+        np.testing.assert_array_equal(np.concatenate(seen), outputs)
+        np.testing.assert_array_equal(model.predict(X, 8), outputs)
 
 
 def test_losses_that_layers_added_are_those_of_the_last_step():
