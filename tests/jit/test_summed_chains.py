@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jitted import assert_equal_bits, in_blocks
+from matplotlib.text import Text
 
 import tapegrad as tg
 from tapegrad import ops
@@ -268,3 +269,5 @@ def test_descriptions_and_drawings():
     recorded(a)
     program = recorded.program(a)
     assert "chain[3]: subtract power mean" in program.describe().replace("\n", " ")
+    drawn = [text.get_text() for text in tg.plot.program(program).findobj(Text)]
+    assert any("3 fused" in text for text in drawn)
