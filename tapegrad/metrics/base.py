@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad._core.device import device
+from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 from tapegrad.metrics.recording import recordable
@@ -29,8 +30,10 @@ def to_host(x: Any) -> np.ndarray:
     return x if type(x) is np.ndarray else np.asarray(x)
 
 
-def align(y_true: Any, y_pred: Any, owner: str, hint: str = "") -> tuple[np.ndarray, np.ndarray]:
+def align(y_true: Any, y_pred: Any, owner: str, hint: str = "") -> tuple[Any, Any]:
     """Return both as arrays of one shape; one trailing axis of size 1 may be missing.
+
+    While a step is recorded Tensors stay what they are: their values are not read.
 
     Parameters
     ----------
@@ -46,12 +49,15 @@ def align(y_true: Any, y_pred: Any, owner: str, hint: str = "") -> tuple[np.ndar
     ValueError
         If the shapes differ in any other way.
     """
-    true, pred = to_host(y_true), to_host(y_pred)
+    if thread.recorder is not None and type(y_true) is Tensor and type(y_pred) is Tensor:
+        true, pred = y_true, y_pred
+    else:
+        true, pred = to_host(y_true), to_host(y_pred)
     if true.shape != pred.shape:
         if true.shape == (*pred.shape, 1):
-            pred = pred[..., None]
+            pred = pred.reshape(true.shape)
         elif pred.shape == (*true.shape, 1):
-            true = true[..., None]
+            true = true.reshape(pred.shape)
         else:
             rows = true.shape in (pred.shape[:-1], (*pred.shape[:-1], 1))
             raise ValueError(

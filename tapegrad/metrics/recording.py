@@ -14,10 +14,13 @@ from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor
 from tapegrad._core.variable import Variable
 
-__all__ = ["accumulate_loss", "count_matches", "recordable"]
+__all__ = ["accumulate_loss", "accumulate_mean", "count_matches", "recordable"]
 
 accumulate_loss: Any = primitive(
     "accumulate_loss", mutates=(0,), doc="Add a batch's loss to a total, and its size to a count."
+)
+accumulate_mean: Any = primitive(
+    "accumulate_mean", mutates=(0,), doc="Add a batch's values to a total, and their number."
 )
 count_matches: Any = primitive(
     "count_matches", mutates=(0,), doc="Add right predictions to a total, and all to a count."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad import losses
+from tapegrad._core.tensor import Tensor
 from tapegrad.metrics.base import align
 from tapegrad.metrics.reduction import Mean, MeanMetricWrapper
 
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 
-def _error(y_true: Any, y_pred: Any, owner: str) -> np.ndarray:
+def _error(y_true: Any, y_pred: Any, owner: str) -> Any:
     """Return predictions minus labels, both of any numeric type."""
     true, pred = align(y_true, y_pred, owner)
     if pred.dtype.kind != "f":
@@ -30,13 +31,13 @@ def _error(y_true: Any, y_pred: Any, owner: str) -> np.ndarray:
     return pred - (true.astype(pred.dtype) if true.dtype.kind == "b" else true)
 
 
-def _squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
+def _squared_error(y_true: Any, y_pred: Any) -> Any:
     error = _error(y_true, y_pred, "mean_squared_error")
     return error * error
 
 
-def _absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
-    return np.abs(_error(y_true, y_pred, "mean_absolute_error"))
+def _absolute_error(y_true: Any, y_pred: Any) -> Any:
+    return abs(_error(y_true, y_pred, "mean_absolute_error"))
 
 
 def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
@@ -55,6 +56,7 @@ class MeanSquaredError(MeanMetricWrapper):
     """
 
     direction = "down"
+    _of_operations = True
 
     def __init__(self, name: str = "mean_squared_error", dtype: Any = None) -> None:
         super().__init__(_squared_error, name, dtype)
@@ -72,6 +74,7 @@ class MeanAbsoluteError(MeanMetricWrapper):
     """
 
     direction = "down"
+    _of_operations = True
 
     def __init__(self, name: str = "mean_absolute_error", dtype: Any = None) -> None:
         super().__init__(_absolute_error, name, dtype)
@@ -164,6 +167,7 @@ class CosineSimilarity(MeanMetricWrapper):
     """
 
     direction = "up"
+    _of_operations = True
 
     def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(_cosine, name, dtype, axis=axis)
@@ -189,6 +193,11 @@ class RootMeanSquaredError(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Add a batch of labels and predictions, with an optional weight a sample."""
         super().update_state(_squared_error(y_true, y_pred), sample_weight)
+
+    def _record(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> bool:  # type: ignore[override]
+        if type(y_true) is not Tensor or type(y_pred) is not Tensor:
+            return False
+        return super()._record(_squared_error(y_true, y_pred), sample_weight)
 
     def _value(self) -> float:
         return math.sqrt(super()._value())

@@ -57,6 +57,8 @@ class Plan(NamedTuple):
         What is added to the count if there are no weights.
     weight_divisor : float
         What the sum of the weights is divided by, before it is added to the count.
+    chunk, parts : int
+        Rows that a task takes, and the number of tasks.
     """
 
     shape: Shape
@@ -66,16 +68,17 @@ class Plan(NamedTuple):
     divisor: float
     samples: float
     weight_divisor: float
+    chunk: int
+    parts: int
 
-    @property
-    def chunk(self) -> int:
-        """Rows that a task takes."""
-        return max(1, CHUNK // max(self.inner * self.classes, 1))
 
-    @property
-    def parts(self) -> int:
-        """Number of tasks."""
-        return max(1, -(-self.rows // self.chunk))
+def _plan(
+    shape: Shape, rows: int, inner: int, classes: int,
+    divisor: float, samples: float, weight_divisor: float,
+) -> Plan:  # fmt: skip
+    chunk = max(1, CHUNK // max(inner * classes, 1))
+    parts = max(1, -(-rows // chunk))
+    return Plan(shape, rows, inner, classes, divisor, samples, weight_divisor, chunk, parts)
 
 
 @functools.lru_cache(1024)
@@ -91,7 +94,7 @@ def plan(shape: Shape, weights: Shape | None, classes: int = 1) -> Plan:
     samples = shape[0] if shape else 1
     divisor = max(size // max(samples, 1), 1)
     if weights is None:
-        return Plan(shape[:1], samples, divisor if size else 0, classes, divisor, samples, 1.0)
+        return _plan(shape[:1], samples, divisor if size else 0, classes, divisor, samples, 1.0)
     given = weights
     if len(weights) == len(shape) + 1 and weights[-1] == 1:
         weights = weights[:-1]
@@ -102,9 +105,9 @@ def plan(shape: Shape, weights: Shape | None, classes: int = 1) -> Plan:
         )
     rows, inner = math.prod(shape[:count]), math.prod(shape[count:])
     if count == 0:  # the mean of all values counts as one
-        return Plan((), 1, inner, classes, max(size, 1), 0.0, 1.0)
+        return _plan((), 1, inner, classes, max(size, 1), 0.0, 1.0)
     weight_divisor = max(math.prod(shape[1:count]), 1)
-    return Plan(shape[:count], rows, inner, classes, divisor, 0.0, weight_divisor)
+    return _plan(shape[:count], rows, inner, classes, divisor, 0.0, weight_divisor)
 
 
 def _make_block(real: str) -> Block:
@@ -242,15 +245,17 @@ def _accumulate(
             weights = weights[..., 0]
         if weights.shape != how.shape or not weights.flags.c_contiguous:
             weights = np.ascontiguousarray(np.broadcast_to(weights, how.shape))
-    if how.rows * how.inner == 0:
+    _, rows, inner, classes, divisor, samples, weight_divisor, chunk, parts = how
+    if rows * inner == 0:
         return
-    sums = np.empty(how.parts)
+    sums = np.empty(parts)
     run, *addresses = _entry(x.dtype, labels.dtype)
+    x = x.reshape(-1)
     run(
-        *addresses, kind, weights is not None, how.rows, how.inner, how.classes, how.chunk,
-        counted, x.reshape(-1), labels.reshape(-1),
+        *addresses, kind, weights is not None, rows, inner, classes, chunk,
+        counted, x, x if kind == MEAN else labels.reshape(-1),
         _NONE if weights is None else weights.reshape(-1), sums,
-        threshold, how.divisor, how.samples, how.weight_divisor,
+        threshold, divisor, samples, weight_divisor,
     )  # fmt: skip
 
 
@@ -318,10 +323,12 @@ def accumulate_mean(counted: Array, values: Any, weights: Any = None) -> None:
     """
     _check("accumulate_mean", counted)
     x = _real(values)
-    if weights is not None and x.ndim == 0:
+    if weights is None:
+        _accumulate(MEAN, counted, x, x, None, plan(x.shape, None))
+        return
+    if x.ndim == 0:
         x = np.ascontiguousarray(np.broadcast_to(x, np.shape(weights)))
-    how = plan(x.shape, None if weights is None else np.shape(weights))
-    _accumulate(MEAN, counted, x, x, weights, how)
+    _accumulate(MEAN, counted, x, x, weights, plan(x.shape, np.shape(weights)))
 
 
 def count_matches(
