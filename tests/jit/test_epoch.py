@@ -126,7 +126,7 @@ def test_arrays_are_not_kept():
     programs[0].run([source], order[0], 0, 2)
     programs[0].run_epochs([source], order, programs[1])
     del source, order
-    assert [reference() for reference in references] == [None, None]
+    assert all(reference() is None for reference in references)
 
 
 def test_refuses_what_would_read_outside():

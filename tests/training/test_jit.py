@@ -514,7 +514,7 @@ def several():
     return tg.Model(x, {"z": one, "a": [other, layers.Reshape((2, 2))(other), one]})
 
 
-@pytest.mark.parametrize("size", [1, 8, 25, 50, 64])
+@pytest.mark.parametrize("size", [1, 8, 13, 25, 50, 64])
 @pytest.mark.parametrize("steps", [None, 4])
 @pytest.mark.filterwarnings("ignore:The arrays ended")
 def test_predict_in_few_calls(size, steps):
