@@ -206,7 +206,7 @@ class Compiler:
 
     def _lower(self, builder: Builder, operation: Operation) -> None:
         if isinstance(operation.primitive, CustomPrimitive):  # whatever its name is
-            raise NotNative("a primitive of the user's")
+            raise NotNative(operation.name)
         if any(True for value in operation.params.values() for _ in leaves(value)):
             raise NotNative("a parameter is a tensor")
         arguments = tuple([self._located(a) for a in operation.arguments])

@@ -190,11 +190,11 @@ _CHECKED_AT_ONCE = 1 << 20
 
 def refuse_nan(array: Any, name: str) -> None:
     """Raise ValueError, naming the first place, if an array of floats holds a NaN."""
+    if type(array) is np.ndarray and array.size <= _CHECKED_AT_ONCE and not _holds_nan(array):
+        return
     if is_sparse(array):
         if np.isnan(array.data).any():
             raise ValueError(f"{name}, a sparse matrix, holds NaN; fill or drop such samples.")
-        return
-    if type(array) is np.ndarray and array.size <= _CHECKED_AT_ONCE and not _holds_nan(array):
         return
     # In pieces: the mask of an array as large as memory would not fit beside it.
     rows = max(1, _CHECKED_AT_ONCE // max(1, array[0].size))

@@ -102,9 +102,12 @@ class OnBatch(Steps):
         """Return a batch as arrays, after what must exist before a step has been made."""
         dtype = self._input_dtype()
         if class_weight is None and are_ready(x, y, sample_weight, dtype):
-            for array, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")):
-                if array is not None and array.dtype.kind == "f":
-                    refuse_nan(array, name)
+            if x.dtype is dtype:
+                refuse_nan(x, "x")
+            if y is not None and y.dtype is dtype:
+                refuse_nan(y, "y")
+            if sample_weight is not None and sample_weight.dtype is dtype:
+                refuse_nan(sample_weight, "sample_weight")
             batch: Batch = x, y, sample_weight
         else:
             data = ArraySource(x, y, sample_weight, class_weight=class_weight, dtype=dtype)

@@ -52,7 +52,7 @@ class Programs:
         losses = () if model._compiled_loss is None else model._compiled_loss.watched()
         measured = () if model._compiled_metrics is None else model._compiled_metrics.watched()
         further = [model.optimizer, *penalties, *constraints, *losses, *measured]
-        self._further = Watch([each for each in further if each is not None])
+        self._all = Watch([*lists.layers, *[each for each in further if each is not None]])
         made = {
             "train": RecordedStep(model._train, self.holds, self._report, model.optimizer),
             "test": RecordedStep(model._test, self.holds, self._report),
@@ -78,8 +78,8 @@ class Programs:
     def holds(self) -> bool:
         """Whether training and evaluation still are what they were."""
         return (
-            self._holds_layers()
-            and self._further.unchanged()
+            self._holds_lists()
+            and self._all.unchanged()
             and [variable._trainable for variable in self._lists.trainable] == self._trainable
         )
 
@@ -105,12 +105,15 @@ class Programs:
     # ---- inside ----------------------------------------------------------------------
 
     def _holds_layers(self) -> bool:
+        return self._holds_lists() and self._layers.unchanged()
+
+    def _holds_lists(self) -> bool:
         lists = self._model._lists()
         if lists is not self._lists:
             if not lists.alike(self._lists):
                 return False
             self._lists = lists
-        return self._layers.unchanged()
+        return True
 
     def _ran(self) -> bool:
         return any(step is not None and step.ran for step in self._steps.values())

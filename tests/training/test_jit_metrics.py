@@ -39,8 +39,8 @@ def both(stack, x, y, chosen, loss, **calls):
         metrics_, weighted = ([make() if callable(make) else make for make in chosen] for _ in "ab")
         model = network(stack, loss=loss, jit=jit, metrics=metrics_, weighted_metrics=weighted)
         history = model.fit(x, y, epochs=3, verbose=0, shuffle=False, **{"batch_size": 10} | calls)
-        found.append((history.history, numbers(model)))
-    (one, one_numbers), (other, other_numbers) = found
+        found.append((history.history, numbers(model), model))
+    (one, one_numbers, _), (other, other_numbers, model) = found
     assert one == other
     for name, value in one_numbers.items():
         np.testing.assert_array_equal(value, other_numbers[name], name)

@@ -303,7 +303,7 @@ def random_permutation(seed: Number, stream: Number, *, n: int) -> Array:
     >>> sorted(random_permutation(1, 2, n=4).tolist())
     [0, 1, 2, 3]
     """
-    return random_permutations(seed, stream, n=n, count=1).reshape(-1)
+    return _permutations(seed, stream, n, 1)
 
 
 def random_permutations(seed: Number, stream: Number, *, n: int, count: int) -> Array:
@@ -331,10 +331,14 @@ def random_permutations(seed: Number, stream: Number, *, n: int, count: int) -> 
     >>> bool((orders[2] == random_permutation(1, 4, n=5)).all())
     True
     """
+    return _permutations(seed, stream, n, count).reshape(count, n)
+
+
+def _permutations(seed: Number, stream: Number, n: int, count: int) -> Array:
     size = int(n)
     if not 0 <= size < 2**32:
         raise ValueError(f"random_permutation: n is {size}, expected 0 to 2**32 - 1")
-    orders = np.empty((count, size), np.int64)
+    orders = np.empty(count * size, np.int64)
     addresses = permutation_block.address, chunk_block.address, parallel_launcher.address
     words = seed_word("seed", seed), seed_word("stream", stream)
     _permute(*addresses, orders, *words, size, count)
