@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tapegrad import ops
+from tapegrad._core.state import thread
+from tapegrad._core.tensor import Tensor
 from tapegrad.losses.class_numbers import check_range
 from tapegrad.metrics.base import align, to_host
 from tapegrad.metrics.reduction import MeanMetricWrapper
@@ -121,7 +124,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarr
 
 def sparse_top_k_categorical_accuracy(
     y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
-) -> np.ndarray:
+) -> Any:
     """Return where the label's class is among the `k` largest predictions.
 
     Parameters
@@ -148,6 +151,9 @@ def sparse_top_k_categorical_accuracy(
     array([ True])
     """
     owner = "sparse_top_k_categorical_accuracy"
+    recorded = thread.recorder is not None and type(y_true) is Tensor and type(y_pred) is Tensor
+    if recorded and not from_sorted_ids:
+        return _recorded_top_k(y_true, y_pred, k)
     pred = to_host(y_pred)
     labels = class_numbers(y_true, pred, owner)
     if from_sorted_ids:
@@ -156,6 +162,15 @@ def sparse_top_k_categorical_accuracy(
     check_range(labels, pred.shape[-1], owner)
     scores = np.take_along_axis(pred, labels[..., None], axis=-1)
     return (pred > scores).sum(-1) < k
+
+
+def _recorded_top_k(y_true: Tensor, y_pred: Tensor, k: int) -> Tensor:
+    """Return what `sparse_top_k_categorical_accuracy` does, without reading values."""
+    shape = y_pred.shape[:-1]
+    labels = y_true.reshape((*shape, 1)).astype(np.int64)
+    labels = ops.where(labels < 0, y_pred.shape[-1], labels)  # which kernels refuse
+    scores = ops.gather_along_axis(y_pred, labels)
+    return ops.sum((y_pred > scores).astype(np.int64), axis=-1) < k
 
 
 def class_numbers(y_true: Any, pred: np.ndarray, owner: str) -> np.ndarray:
@@ -307,5 +322,6 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     ) -> None:
         keywords = {"from_sorted_ids": True} if from_sorted_ids else {}
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, **keywords)
+        self._of_operations = not from_sorted_ids
         self.k = k
         self.from_sorted_ids = from_sorted_ids

@@ -88,7 +88,10 @@ def test_labels_without_an_axis(weight):
 @pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize("y", [CLASSES, CLASSES.astype(np.float32), CLASSES[:, None]])
 def test_classes(y, weight):
-    chosen = ["accuracy", SPARSE, lambda: metrics.SparseCategoricalCrossentropy(ignore_class=1)]
+    chosen = [
+        *("accuracy", SPARSE, lambda: metrics.SparseTopKCategoricalAccuracy(2)),
+        lambda: metrics.SparseCategoricalCrossentropy(ignore_class=1),
+    ]
     model = both(head(3, "softmax"), X, y, chosen, SPARSE, sample_weight=weight)
     assert is_native(model, X, y, weight)
 
@@ -114,6 +117,20 @@ def test_batches_that_are_cut_into_tasks():
         head(30, "softmax"), x, y, ["accuracy", SPARSE], SPARSE,
         batch_size=4000, sample_weight=weight,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_labels_out_of_range_are_refused(label):
+    chosen = [metrics.SparseTopKCategoricalAccuracy(2)]
+    loss: Any = lambda y_true, y_pred: y_pred * y_pred  # noqa: E731
+    model: Any = network(head(3), loss=loss, metrics=chosen)
+    for _ in range(4):
+        model.train_on_batch(X, CLASSES)
+    assert model._programs.step("train").ran
+    wrong = CLASSES.copy()
+    wrong[7] = label
+    with pytest.raises((ValueError, IndexError)):
+        model.train_on_batch(X, wrong)
 
 
 def test_functions_of_the_user_are_called():
