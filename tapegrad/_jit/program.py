@@ -106,6 +106,7 @@ class Plan:
         written = {id(v.source): v.source for op in trace.operations for v in op.written}
         self._written = list(written.values())
         self.segments = _segments(steps)
+        self._borrowed = [n for n, _ in inputs] + [place.buffer for place in outputs]
         self._parallel = layout.may_run_in_parallel
         self._idle: list[_Run] = []
 
@@ -121,6 +122,9 @@ class Plan:
         run = self.begin()
         results = self.bind(run, inputs)
         self.execute(run)
+        arrays = run.arrays
+        for number in self._borrowed:  # frames wait for the next call, and would keep them alive
+            arrays[number] = None
         self._idle.append(run)
         return results
 

@@ -31,7 +31,7 @@ class Compiling:
     _compiled = False
     _compiled_loss: CompiledLoss | None = None
     _compiled_metrics: Any = None
-    _jit_compile: bool | str = False
+    _jit_compile: bool | str = "auto"
     _lists_kept: ModelLists | None = None
     _programs: Programs | None = None
     _compile_arguments: dict[str, Any] | None = None
