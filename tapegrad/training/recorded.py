@@ -158,9 +158,7 @@ class RecordedStep:
             key = self._optimizer._phase()[0], key
         last_key, entry = self._last
         if key != last_key:  # to compare keys is quicker than to hash one
-            entry = self._entries.get(key)
-            if entry is None:
-                entry = self._entry(key)
+            entry = self._entry(key)
             self._last = key, entry
         program = entry.program
         if program is not None:
@@ -179,6 +177,7 @@ class RecordedStep:
     def _entry(self, key: Any) -> Recorded:
         with self._lock:
             entry = self._entries.setdefault(key, Recorded())
+            self._entries.move_to_end(key)  # what was not used for longest is dropped first
             while len(self._entries) > _CACHE_SIZE:
                 self._entries.popitem(last=False)
         return entry
