@@ -6,7 +6,7 @@ import numba
 
 from tapegrad_kernels._compile.kernel import block, kernel
 from tapegrad_kernels._compile.pointers import call_block, int64_at, num_threads, pack
-from tapegrad_kernels._compile.pool import run_in_pool
+from tapegrad_kernels._compile.pool import pool_serves, run_in_pool
 
 
 @kernel(parallel=True)
@@ -24,8 +24,14 @@ def parallel_launcher(record, start, stop):  # type: ignore[no-untyped-def]
     so gets a parallel region without compiling one.
     """
     packed = int64_at(record)
-    if num_threads() == 1 or not run_in_pool(packed[0], packed[1], packed[2]):
-        _run_parallel(packed[0], packed[1], packed[2])
+    if num_threads() > 1:
+        if run_in_pool(packed[0], packed[1], packed[2]):
+            return
+        if pool_serves():
+            for part in range(packed[2]):
+                call_block(packed[0], packed[1], part, part + 1)
+            return
+    _run_parallel(packed[0], packed[1], packed[2])
 
 
 @block("pool_launcher")

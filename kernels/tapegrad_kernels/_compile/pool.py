@@ -2,8 +2,9 @@
 
 The threads of Numba's layers fall asleep soon after a parallel region, and waking one takes as
 long as many a kernel. While a program runs, threads of this pool therefore wait for the next
-region with open eyes: handing one over takes a fraction of a microsecond. Some time after the
-last region they go to sleep, so that an idle program costs nothing.
+region with open eyes: handing one over takes a fraction of a microsecond. Some time after it has
+ended they go to sleep, so that an idle process costs nothing. (They do not use the processor's
+instruction for such waiting: on virtual machines many of them in a row give the core away.)
 
 A region is a block and a number of parts. Its owner takes parts from the first on and the pool
 from the last, until none is left, so that each mostly works where it worked the time before:
@@ -43,9 +44,10 @@ _INT64 = ir.IntType(64)
 # Words of the state, each on a cache line of its own. The first is the spinning time in cycles.
 _LINE = 8
 _SPIN = 0
-_TICKET, _OWNED, _AWAKE, _PAUSED = _LINE, 2 * _LINE, 3 * _LINE, 4 * _LINE
+_PAUSE_LENGTH = 1
+_TICKET, _OWNED, _AWAKE, _PAUSED, _RUNNING = _LINE, 2 * _LINE, 3 * _LINE, 4 * _LINE, 5 * _LINE
 _SLOT_WORDS, _SLOTS = _LINE, 64
-_FIRST_SLOT = 5 * _LINE
+_FIRST_SLOT = 6 * _LINE
 # Parts of the ticket word, from the lowest bit: how many parts the pool has taken, how many the
 # owner, how many there are, and the number of the region.
 _PART_BITS = 16
@@ -56,11 +58,10 @@ MOST_PARTS = 1 << (_PART_BITS - 1)
 _REGION_MASK = (1 << (63 - 3 * _PART_BITS)) - 1
 
 SPIN_SECONDS = 200e-6
-"""How long a thread waits for the next region before it goes to sleep."""
-PAUSE_SPINS = 250
-"""For how many times `SPIN_SECONDS` the pool is left alone after a thread came late."""
-_LOOKS = 64
-"""Looks at the ticket between two at the clock."""
+"""How long a thread waits for the next program before it goes to sleep."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 25, 500
+"""For how many times `SPIN_SECONDS` the pool is left alone after a thread came late: twice as long
+each time, as long as that goes on."""
 
 _SYMBOL = "tapegrad_thread_pool"
 
@@ -118,35 +119,32 @@ def atomic_store(typing_context: Any, address: Any, value: Any) -> Any:  # pyrig
     return types.void(types.int64, types.int64), generate
 
 
-@intrinsic
-def pause(typing_context: Any) -> Any:  # pyright: ignore[reportUnusedParameter]
-    """Tell the core that it is waiting."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if "x86" in builder.module.triple or "i386" in builder.module.triple:
-            kind = ir.FunctionType(ir.VoidType(), [])
-            name = "llvm.x86.sse2.pause"
-            function = builder.module.globals.get(name)
-            if function is None:
-                function = ir.Function(builder.module, kind, name)
-            builder.call(function, [])
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
 @kernel(inline=True)
 def _is_ready(state):  # type: ignore[no-untyped-def]
     """Whether a thread is awake, and none came late a moment ago."""
-    if atomic_load(state + 8 * _AWAKE) <= 0:
-        return False
     until = atomic_load(state + 8 * _PAUSED)
-    if until == 0:
-        return True
-    if cycles() < until:
-        return False
-    atomic_store(state + 8 * _PAUSED, 0)
-    return True
+    if until != 0:
+        if cycles() < until:
+            return False
+        atomic_store(state + 8 * _PAUSED, 0)
+    return atomic_load(state + 8 * _AWAKE) > 0
+
+
+@kernel(inline=True)
+def count_program(change):  # type: ignore[no-untyped-def]
+    """Tell the pool that a program begins (1) or ends (-1): its threads do not sleep meanwhile."""
+    atomic_add(pool_state() + 8 * _RUNNING, change)
+
+
+@kernel(inline=True)
+def pool_serves():  # type: ignore[no-untyped-def]
+    """Whether a program is running, whose regions are the pool's alone.
+
+    The threads of Numba's layer also wait with open eyes for a while after a region. On a core
+    that both wanted, each would come late for the other.
+    """
+    state = pool_state()
+    return int64_at(state)[_SPIN] > 0 and atomic_load(state + 8 * _RUNNING) > 0
 
 
 @kernel(inline=True)
@@ -185,11 +183,18 @@ def run_in_pool(block, record, count):  # type: ignore[no-untyped-def]
         call_block(block, record, part, part + 1)
         own += 1
     done = cycles()
+    waited = 0
     while atomic_load(slot + 16) != count - own:
-        pause()
+        waited = cycles() - done
     spin = int64_at(state)[_SPIN]
-    if cycles() - done > 2 * (done - begun) + spin // 4:
-        atomic_store(state + 8 * _PAUSED, cycles() + PAUSE_SPINS * spin)
+    own_words = int64_at(state)  # whoever owns the region alone writes the length
+    length = own_words[_PAUSE_LENGTH]
+    if waited > 2 * (done - begun) + spin // 4:
+        length = min(max(2 * length, SHORTEST_PAUSE * spin), LONGEST_PAUSE * spin)
+        atomic_store(state + 8 * _PAUSED, cycles() + length)
+    else:
+        length -= length >> 6
+    own_words[_PAUSE_LENGTH] = length
     atomic_add(state + 8 * _OWNED, -1)
     return True
 
@@ -207,7 +212,6 @@ def _serve(state):  # type: ignore[no-untyped-def]
     atomic_add(state + 8 * _AWAKE, 1)
     ticket = state + 8 * _TICKET
     last = cycles()
-    looks = 0
     while True:
         word = atomic_load(ticket)
         if _left(word) > 0:
@@ -220,15 +224,11 @@ def _serve(state):  # type: ignore[no-untyped-def]
                 call_block(words[0], words[1], part, part + 1)
                 atomic_add(slot + 16, 1)
             last = cycles()
-            looks = 0
             continue
-        pause()
-        looks += 1
-        if looks == _LOOKS:
-            looks = 0
-            if cycles() - last > spin_cycles:
-                atomic_add(state + 8 * _AWAKE, -1)
-                return
+        rests = atomic_load(state + 8 * _PAUSED) != 0
+        if rests or (cycles() - last > spin_cycles and atomic_load(state + 8 * _RUNNING) == 0):
+            atomic_add(state + 8 * _AWAKE, -1)
+            return
 
 
 class ThreadPool:
@@ -308,7 +308,7 @@ class ThreadPool:
 
     def forget(self) -> None:
         """Begin anew in a process that was forked: the threads are not there."""
-        self.state[_SPIN + 1 :] = 0
+        self.state[_PAUSE_LENGTH:] = 0
         self._begin()
 
 

@@ -11,6 +11,7 @@ from numba import types
 
 from tapegrad_kernels._compile import kernel, native_entry, on_warmup
 from tapegrad_kernels._compile.pointers import call_block, int64_at
+from tapegrad_kernels._compile.pool import count_program
 from tapegrad_kernels.cpu.program.operand import FIRST_FREE
 
 # Words at the head of a program's words.
@@ -42,18 +43,26 @@ def _execute(words, patches, bases, first, stop, repetitions):  # type: ignore[n
             base = int64_at(base + words[DATA_WORD])[0]
         words[patches[i]] = base + patches[i + 2]
     words[STATUS_WORD] = 0
-    return _repeat(words, first, stop, repetitions)
+    count_program(1)
+    done = _repeat(words, first, stop, repetitions)
+    count_program(-1)
+    return done
 
 
 def _take_turns(  # type: ignore[no-untyped-def]
     words, first, stop, repetitions, others, other_first, other_stop, other_repetitions, turns
 ):
-    for turn in range(turns):
+    count_program(1)
+    done = 0
+    for _ in range(turns):
         if _repeat(words, first, stop, repetitions) != repetitions:
-            return 2 * turn
+            break
+        done += 1
         if _repeat(others, other_first, other_stop, other_repetitions) != other_repetitions:
-            return 2 * turn + 1
-    return 2 * turns
+            break
+        done += 1
+    count_program(-1)
+    return done
 
 
 @functools.cache
