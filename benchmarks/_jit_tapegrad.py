@@ -159,7 +159,7 @@ def _regression(workload: Workload, jitted: bool) -> Prepared:
     steps = workload["steps"]
 
     def fit(epochs: int) -> Any:
-        return model.fit(x, y, batch_size=len(x), epochs=epochs, shuffle=False, verbose=0)
+        return model.fit(x, y, batch_size=len(x), epochs=epochs, verbose=0)
 
     losses = fit(shared.CHECKED_STEPS).history["loss"]
     return Prepared(lambda: fit(steps), losses, operations=steps)
