@@ -22,7 +22,7 @@ from tapegrad._jit.passes.reductions import CHAIN_SUM, sum_chains
 from tapegrad._jit.passes.rewriting import with_operations
 from tapegrad._jit.program import OutputPlace, Plan, Program, Step
 from tapegrad._jit.segments import find_segments
-from tapegrad._jit.trace import CONSTANT, INPUT, RESULT, VARIABLE, Operation, Trace, Value, leaves
+from tapegrad._jit.trace import CONSTANT, INPUT, VARIABLE, Operation, Trace, Value, leaves
 from tapegrad._jit.views import view_of
 from tapegrad_kernels.cpu.program import Builder, Layout, NotNative, Operand
 from tapegrad_kernels.cpu.program.batches import lower_gather_batch, lower_store_batch
@@ -254,6 +254,3 @@ class Compiler:
         if type(part) is tuple:
             return tuple([self._located(p) for p in part])
         return part
-
-
-__all__ = ["Compiler", "RESULT", "compile_trace", "simplified"]

@@ -20,7 +20,7 @@ from tapegrad._core.variable import Variable
 from tapegrad._jit.compiler import compile_trace
 from tapegrad._jit.passes.rewriting import replaced
 from tapegrad._jit.recorder import Recorder
-from tapegrad._jit.signature import Structure, rebuild
+from tapegrad._jit.signature import Structure, in_order, rebuild
 from tapegrad._jit.trace import CONSTANT, INPUT, RESULT, VARIABLE, Operation, Trace, Value
 from tapegrad.ops import zeros_like
 
@@ -180,7 +180,7 @@ class Differentiable:
         leaves, count = len(self._watched), len(self._float_outputs)
 
         def forward(*data: Any, call: Call) -> Any:
-            return tuple(self._forward.run([_in_order(array) for array in data[:leaves]]))
+            return tuple(self._forward.run([in_order(array) for array in data[:leaves]]))
 
         def rule(
             gradients: Any, answer: Any, *inputs: Any, needs: Sequence[bool], call: Call
@@ -194,7 +194,7 @@ class Differentiable:
                 found = self._differentiable_gradients(call, inputs[:leaves], weights)
             else:
                 given = [*inputs, *answer[count:], *weights]
-                arrays = self._backward.run([_in_order(tensor._data) for tensor in given])
+                arrays = self._backward.run([in_order(tensor._data) for tensor in given])
                 parts = iter([Tensor(array) for array in arrays])
                 found = [next(parts) if flag else None for flag in self._connected]
             rest = iter(found)
@@ -237,7 +237,3 @@ def _with_given(operation: Operation, given: dict[Value, Value]) -> Operation:
         operation.result,
         operation.written,
     )
-
-
-def _in_order(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return array if array.flags.c_contiguous else np.array(array, order="C")

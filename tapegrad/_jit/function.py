@@ -248,6 +248,3 @@ def jit(
         raise TypeError(f"jit: expected a function, got {type(function).__name__}")
     given = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
     return JitFunction(function, cache_size, given)
-
-
-__all__ = ["JitFunction", "jit"]

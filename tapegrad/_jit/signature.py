@@ -32,6 +32,11 @@ class _Identity:
         return type(other) is _Identity and other.value is self.value
 
 
+def in_order(array: Array) -> Array:
+    """The array itself if it is in C order, else a copy that is."""
+    return array if array.flags.c_contiguous else np.array(array, order="C")
+
+
 def flatten_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Array]]:
     """What calls that can share a program have in common, and the arrays of the call.
 
@@ -54,7 +59,7 @@ def _key(argument: Any, leaves: list[Array]) -> Any:
         return None
     else:
         return _other_key(argument, leaves)
-    leaves.append(data if data.flags.c_contiguous else np.array(data, order="C"))
+    leaves.append(in_order(data))
     return data.shape, data.dtype
 
 
@@ -141,7 +146,7 @@ def _fresh(argument: Any) -> Tensor:
     """The numbers of a tensor or array under another identity."""
     is_tensor = type(argument) is Tensor
     data = argument._data if is_tensor else argument
-    made = Tensor(data if data.flags.c_contiguous else np.array(data, order="C"))
+    made = Tensor(in_order(data))
     if is_tensor:
         made._origin = argument._origin
         if argument._base is not None:

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from tapegrad._core.nest import flatten, map_structure
-from tapegrad._core.operators import Operators
 from tapegrad._core.state import thread
 from tapegrad._core.tensor import Tensor, tensor
 from tapegrad._core.variable import Variable
 from tapegrad._jit.compiler import compile_trace
 from tapegrad._jit.program import Program
 from tapegrad._jit.recorder import Recorder
-from tapegrad._jit.signature import Structure
+from tapegrad._jit.signature import Structure, in_order
 from tapegrad._jit.trace import CONSTANT, INPUT, VARIABLE
 
 
@@ -92,11 +91,7 @@ def _alias(value: Any) -> Any:
     """The same numbers under another identity."""
     if type(value) is Variable:
         value = value.value
-    return Tensor(_in_order(value._data)) if type(value) is Tensor else value
-
-
-def _in_order(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return data if data.flags.c_contiguous else np.array(data, order="C")
+    return Tensor(in_order(value._data)) if type(value) is Tensor else value
 
 
 def _as_tensor(value: Any) -> Any:
@@ -120,6 +115,3 @@ def is_recording() -> bool:
         recorder.created = True
         return False
     return True
-
-
-__all__ = ["Body", "NotRecordable", "Operators", "as_tensors", "is_recording"]

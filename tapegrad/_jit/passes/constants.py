@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tapegrad._jit.passes.rewriting import is_known, replaced, with_operations, with_replaced
-from tapegrad._jit.trace import CONSTANT, Operation, Trace, Value, leaves
+from tapegrad._jit.trace import CONSTANT, Operation, Trace, Value
 
 LARGEST = 1 << 22
 """Bytes of a result above which the operation stays: it would lengthen the life of the memory."""
@@ -68,6 +68,3 @@ def _flat(raw: Any) -> Any:
             yield from _flat(part)
     elif raw is not None:
         yield raw
-
-
-__all__ = ["fold_constants", "leaves"]
