@@ -9,7 +9,7 @@ import numpy as np
 
 from tapegrad._core.nest import flatten
 from tapegrad._core.tensor import Tensor
-from tapegrad._jit.hazards import copied
+from tapegrad._jit.hazards import copied, uses_of
 from tapegrad._jit.passes.rewriting import with_operations
 from tapegrad._jit.trace import INPUT, RESULT, Trace, Value
 
@@ -71,7 +71,8 @@ def choose_memory(trace: Trace, positions: frozenset[int]) -> tuple[Trace, dict[
     chosen : dict
         Positions of inputs, by outputs.
     """
-    last, made = _last_uses(trace)
+    _, last = uses_of(trace)
+    made = {value: n for n, op in enumerate(trace.operations) for value in op.results}
     free = [value for value in trace.inputs if value.kind == INPUT and value.source in positions]
     chosen: dict[Value, int] = {}
     operations, outputs = list(trace.operations), list(trace.outputs)
@@ -89,21 +90,3 @@ def choose_memory(trace: Trace, positions: frozenset[int]) -> tuple[Trace, dict[
     result = with_operations(trace, operations)
     result.outputs = outputs
     return result, chosen
-
-
-def _last_uses(trace: Trace) -> tuple[dict[Value, int], dict[Value, int]]:
-    """The last operation that needs each value, through views too, and the one that makes it."""
-    last: dict[Value, int] = {}
-    viewed: dict[Value, Value] = {}
-    made: dict[Value, int] = {}
-    for number, operation in enumerate(trace.operations):
-        for value in operation.inputs:
-            root: Value | None = value
-            while root is not None:
-                last[root] = number
-                root = viewed.get(root)
-        for value in operation.results:
-            made[value] = number
-        if operation.primitive.view and type(operation.arguments[0]) is Value:
-            viewed[operation.result] = operation.arguments[0]
-    return last, made

@@ -24,7 +24,7 @@ def copy_overwritten(trace: Trace) -> Trace:
 
     The eager way does the same: a Variable whose value somebody holds moves to new memory.
     """
-    first, last = _uses(trace)
+    first, last = uses_of(trace)
     position: dict[Value, int] = {}
     for number, operation in enumerate(trace.operations):
         for written in operation.written:
@@ -50,7 +50,7 @@ def copy_overwritten(trace: Trace) -> Trace:
     return with_operations(trace, operations, instead)
 
 
-def _uses(trace: Trace) -> tuple[dict[Value, int], dict[Value, int]]:
+def uses_of(trace: Trace) -> tuple[dict[Value, int], dict[Value, int]]:
     """The first and last operation that needs each value, or one that may be a view of it.
 
     What is only written is not needed.
@@ -60,18 +60,14 @@ def _uses(trace: Trace) -> tuple[dict[Value, int], dict[Value, int]]:
     viewed: dict[Value, Value] = {}
     for number, operation in enumerate(trace.operations):
         targets = set(_targets(operation))
-        for position, argument in enumerate(operation.arguments):
-            if type(argument) is not Value or position in targets:
-                continue
-            root: Value | None = argument
+        read = [a for place, a in enumerate(operation.arguments) if place not in targets]
+        read += [value for value in operation.inputs if value not in operation.arguments]
+        for value in read:
+            root: Value | None = value if type(value) is Value else None
             while root is not None:
                 first.setdefault(root, number)
                 last[root] = number
                 root = viewed.get(root)
-        for value in operation.inputs:
-            if value not in operation.arguments:
-                first.setdefault(value, number)
-                last[value] = number
         if operation.primitive.view and type(operation.result) is Value:
             source = operation.arguments[0]
             if type(source) is Value:

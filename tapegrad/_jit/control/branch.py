@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tapegrad._core.nest import flatten, map_structure, pack_like
+from tapegrad._core.nest import flatten, pack_like
 from tapegrad._core.primitive import Primitive
 from tapegrad._core.tape import Tape
 from tapegrad._core.tensor import Tensor, tensor
@@ -64,11 +64,7 @@ def cond(
         except NotRecordable:
             pass  # reading the condition below ends the recording
     chosen = true_function if bool(condition) else false_function
-    return map_structure(_leaf, chosen(*operands))
-
-
-def _leaf(value: Any) -> Any:
-    return value if type(value) is Tensor else as_tensors(value)
+    return as_tensors(chosen(*operands))
 
 
 def _recorded(
